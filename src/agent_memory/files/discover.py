@@ -1,0 +1,81 @@
+"""Where the store of a working directory is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from agent_memory.errors import NotFound
+
+PLACE = Path(".claude") / "agents-memory"
+"""Where a project keeps its store."""
+
+
+def store_in(folder: Path) -> Path | None:
+    """Return the store of a project folder, or None if it has none."""
+    for place in (folder / PLACE, folder / "agents-memory" if folder.name == ".claude" else folder / PLACE):
+        if place.is_dir():
+            return place
+    return None
+
+
+def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) -> Path:
+    """Return the store root for a working directory.
+
+    Asked in this order: `root` (the option), `MEMORY_ROOT`, `CLAUDE_PROJECT_DIR`, the main checkout of the git worktree
+    that `start` is in (all worktrees share one memory), then `start` and the folders above it.
+
+    Args:
+        root: A store root, or a project folder that has one.
+
+    Raises:
+        NotFound: No place has a store; a place that was named but has none is an error at once.
+    """
+    for name, value in (("--root", root), ("MEMORY_ROOT", environ.get("MEMORY_ROOT"))):
+        if value:
+            path = Path(value).expanduser()
+            if not path.is_dir():
+                raise NotFound(f"no memory store at {value} ({name})", hint=f"create it with: memory init --root {value}")
+            return store_in(path) or path
+    for folder in _candidates(start.absolute(), environ):
+        if (found := store_in(folder)) is not None:
+            return found
+    raise NotFound(
+        f"no {PLACE}/ in {start.absolute()} or above", hint="create one with: memory init, or name one with --root"
+    )
+
+
+def place_for_new(start: Path, environ: Mapping[str, str], *, root: str | None = None) -> Path:
+    """Return where `init` creates a store: the named root, else in the main checkout, else in `start`."""
+    if named := root or environ.get("MEMORY_ROOT"):
+        return Path(named).expanduser()
+    return next(_candidates(start.absolute(), environ), start.absolute()) / PLACE
+
+
+def _candidates(start: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    if project := environ.get("CLAUDE_PROJECT_DIR"):
+        yield Path(project)
+    if (main := main_checkout(start)) is not None:
+        yield main
+    yield start
+    yield from start.parents
+
+
+def main_checkout(start: Path) -> Path | None:
+    """Return the folder of the main checkout if `start` lies in a linked worktree, without running git.
+
+    In a linked worktree `.git` is a file that names its git directory, and `commondir` in there leads to the shared one.
+    """
+    for folder in (start, *start.parents):
+        git = folder / ".git"
+        if git.is_dir():
+            return None
+        if git.is_file():
+            try:
+                text = git.read_text(encoding="utf-8").strip()
+                own = folder / text.removeprefix("gitdir:").strip()
+                common = (own / (own / "commondir").read_text(encoding="utf-8").strip()).resolve()
+            except (OSError, UnicodeDecodeError):
+                return None  # a submodule, or not what git writes
+            return common.parent if common.name == ".git" else None
+    return None

@@ -1,0 +1,348 @@
+"""The store's folder: listing, reading, and the few ways in which a memory file may change."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import marshal
+import os
+import stat as modes
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_memory.errors import Conflict, InvalidInput, NotFound, Stale, StorageFailed, Unreadable
+from agent_memory.files import atomic
+from agent_memory.model import Problem, Stat
+
+STORE = ".store"
+ARCHIVE = f"{STORE}/archive"
+TRASH = f"{STORE}/trash"
+LARGEST = 8 * 1024 * 1024
+"""Bytes of the largest file that is read as a memory."""
+
+_IGNORED_BY_GIT = "index.sqlite3*\nlock\nreceipts/\ntmp/\ntrash/\n"
+_OLD_TEMPORARY = 3600.0
+
+
+class Busy(Conflict):
+    """Another process holds the store's lock for longer than the caller wants to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What is on disk now, sorted by path.
+
+    Attributes:
+        unread: Folders (with a trailing "/") whose content could not be listed; what is below them is unknown, not gone.
+        folders: Every folder that was listed, relative to the root, "" for the root itself.
+    """
+
+    stats: list[Stat]
+    problems: tuple[Problem, ...]
+    unread: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """A hash over names and stats: equal digests mean that nothing changed as far as stat can tell."""
+        return hashlib.sha256(marshal.dumps([tuple(s) for s in self.stats], 2)).hexdigest()
+
+
+def printable(name: str) -> str:
+    """Return `name` with control characters and undecodable bytes made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in name) \
+        if not name.isprintable() else name
+
+
+class _Walk:
+    """One walk over the tree; collects as it goes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.fspath(root)
+        self.stats: list[Stat] = []
+        self.problems: list[Problem] = []
+        self.unread: list[str] = []
+        self.folders: list[str] = []
+
+    def problem(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path=printable(path), message=message, indexed=False))
+
+    def folder(self, relative: str) -> None:
+        """List one folder and those below it; `relative` is "" or ends in "/"."""
+        try:
+            entries = list(os.scandir(f"{self.root}/{relative}"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.unread.append(relative)
+            self.problem(relative, f"folder cannot be listed: {error.strerror}")
+            return
+        self.folders.append(relative)
+        below = []
+        for entry in entries:
+            name = entry.name
+            if name[0] == ".":
+                continue
+            if name.endswith(".md"):
+                if entry.is_file(follow_symlinks=False):
+                    if relative:
+                        self.file(entry, relative + name)
+                    continue
+                self.odd(entry, relative + name)
+            elif entry.is_symlink() and entry.is_dir():
+                self.problem(relative + name, "symbolic link to a folder, not followed: memories are plain files")
+            if entry.is_dir(follow_symlinks=False):
+                below.append(f"{relative}{name}/")
+        for path in below:
+            self.folder(path)
+
+    def file(self, entry: os.DirEntry[str], path: str) -> None:
+        """Note one regular file."""
+        if not path.isprintable():
+            self.problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")
+            return
+        try:
+            s = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problem(path, f"cannot be read: {error.strerror}")
+            return
+        self.stats.append(Stat(path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
+
+    def odd(self, entry: os.DirEntry[str], path: str) -> None:
+        """Report what is named like a memory but is no regular file."""
+        if entry.is_symlink():
+            self.problem(path, "symbolic link, not read: memories are plain files")
+        elif entry.is_dir(follow_symlinks=False):
+            self.problem(path, "is a folder, although it is named like a memory")
+        else:
+            self.problem(path, "is not a regular file")
+
+
+class Folder:
+    """The folder of one store.
+
+    Args:
+        root: The store root; it must exist. It may be reached through a symbolic link, nothing below it may.
+    """
+
+    def __init__(self, root: Path) -> None:
+        try:
+            self.root = root.resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise NotFound(f"no memory store at {root}", hint="create it with: memory init") from error
+        if not self.root.is_dir():
+            raise NotFound(f"{root} is not a folder", hint="--root names the folder that holds the agents' folders")
+
+    def __repr__(self) -> str:
+        return f"Folder({str(self.root)!r})"
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def listing(self) -> Listing:
+        """Return every memory file, active and archived, with its stat.
+
+        Raises:
+            NotFound: The root itself is gone.
+        """
+        if not self.root.is_dir():
+            raise NotFound(f"no memory store at {self.root}", hint="was the folder moved or unmounted?")
+        walk = _Walk(self.root)
+        walk.folder("")
+        walk.folder(f"{ARCHIVE}/")
+        walk.stats.sort()
+        return Listing(
+            stats=walk.stats, problems=tuple(walk.problems), unread=tuple(walk.unread), folders=tuple(walk.folders)
+        )
+
+    def locate(self, path: str) -> Path:
+        """Return the absolute path of `path`, which must lie below the root without crossing a symbolic link.
+
+        Raises:
+            InvalidInput: The path leads out of the root.
+        """
+        parts = path.split("/")
+        if not path or path.startswith("/") or any(part in ("", ".", "..") or "\0" in part for part in parts):
+            raise InvalidInput(f"{printable(path)!r} is not a path below the store")
+        current = os.fspath(self.root)
+        for part in parts[:-1]:
+            current = f"{current}/{part}"
+            if os.path.islink(current):
+                raise InvalidInput(f"{printable(path)} crosses a symbolic link", hint="memories are plain files and folders")
+        return self.root / path
+
+    def read(self, path: str) -> tuple[bytes, Stat]:
+        """Return the bytes of a memory file and its stat from the same open file.
+
+        Raises:
+            Unreadable: It is missing, no regular file, larger than `LARGEST`, or the system refuses.
+        """
+        try:
+            fd = os.open(self.locate(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Unreadable(path, f"cannot be read: {error.strerror}") from error
+        try:
+            s = os.fstat(fd)
+            if not modes.S_ISREG(s.st_mode):
+                raise Unreadable(path, "is not a regular file")
+            if s.st_size > LARGEST:
+                size = f"{s.st_size / 1e6:.0f} MB"
+                raise Unreadable(path, f"is {size}, larger than the {LARGEST // 2**20} MB a memory may have", hint="split it")
+            chunks = []
+            while chunk := os.read(fd, max(s.st_size + 1, 4096)):
+                chunks.append(chunk)
+            return b"".join(chunks), Stat(path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
+        except OSError as error:
+            raise Unreadable(path, f"cannot be read: {error.strerror}") from error
+        finally:
+            os.close(fd)
+
+    def stat(self, path: str) -> Stat:
+        """Return the stat of one file."""
+        s = os.lstat(self.root / path)
+        return Stat(path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Create our own folder below the root where it is missing.
+
+        Raises:
+            StorageFailed: The root cannot be written.
+        """
+        store = self.root / STORE
+        if (store / "tmp").is_dir():
+            return
+        try:
+            atomic.make_folder(store / "tmp", below=self.root)
+            with contextlib.suppress(FileExistsError):
+                atomic.create(store / ".gitignore", _IGNORED_BY_GIT.encode(), scratch=store / "tmp")
+        except OSError as error:
+            raise StorageFailed(f"cannot write below {self.root}: {error.strerror}") from error
+
+    @property
+    def _scratch(self) -> Path:
+        return self.root / STORE / "tmp"
+
+    @contextlib.contextmanager
+    def lock(self, *, timeout: float) -> Iterator[None]:
+        """Hold the store's write lock; readers never take it.
+
+        Args:
+            timeout: Seconds to wait for another process.
+
+        Raises:
+            Busy: The lock was not free in time.
+            StorageFailed: The lock file cannot be made.
+        """
+        try:
+            fd = os.open(self.root / STORE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StorageFailed(f"cannot write below {self.root}: {error.strerror}") from error
+        try:
+            deadline = time.monotonic() + timeout
+            pause = 0.0002
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise Busy(
+                            f"another process has been writing to {self.root} for {timeout:g} s", hint="try again"
+                        ) from None
+                    time.sleep(pause)
+                    pause = min(pause * 2, 0.01)
+            yield
+        finally:
+            os.close(fd)
+
+    def create(self, name: Callable[[int], str], data: bytes) -> str:
+        """Create a memory under the first free name and return its path.
+
+        Args:
+            name: Gives the path for the first, second, … attempt.
+            data: The whole file.
+        """
+        self.prepare()
+        for attempt in range(1, 10_000):
+            path = name(attempt)
+            target = self.locate(path)
+            if os.path.lexists(self.root / ARCHIVE / path):
+                continue
+            if not target.parent.is_dir():
+                atomic.make_folder(target.parent, below=self.root)
+            try:
+                atomic.create(target, data, scratch=self._scratch)
+            except FileExistsError:
+                continue
+            return path
+        raise Conflict(f"ten thousand memories are named like {name(1)}", hint="give it a more telling topic")
+
+    def replace(self, path: str, data: bytes, *, expected: str) -> None:
+        """Replace a memory whose fingerprint is still `expected`; the caller holds the lock.
+
+        Raises:
+            Stale: The file changed or vanished meanwhile; nothing was written.
+        """
+        self.prepare()
+        try:
+            current, _ = self.read(path)
+        except FileNotFoundError:
+            raise Stale(f"{path} is gone", hint="read the memory again, then edit it") from None
+        if hashlib.sha256(current).hexdigest() != expected:
+            raise Stale(f"{path} changed since it was read", hint="read the memory again, then edit it")
+        atomic.replace(self.locate(path), data, scratch=self._scratch)
+
+    def move(self, path: str, target: Callable[[int], str]) -> str:
+        """Move a file to the first free name and return its new path; the caller holds the lock."""
+        self.prepare()
+        for attempt in range(1, 10_000):
+            new = target(attempt)
+            goal = self.locate(new)
+            atomic.make_folder(goal.parent, below=self.root)
+            try:
+                atomic.move(self.locate(path), goal)
+            except FileExistsError:
+                continue
+            return new
+        raise Conflict(f"ten thousand files are named like {target(1)}")
+
+    def recover(self, listing: Listing) -> list[str]:
+        """Finish what a crash interrupted: one file under two names, and old temporary files.
+
+        The caller holds the lock. Returns the paths that were removed.
+        """
+        active = {s.inode: s.path for s in listing.stats if not s.path.startswith(ARCHIVE)}
+        twice = [s for s in listing.stats if s.path.startswith(ARCHIVE) and s.inode in active]
+        removed = []
+        for s in twice:
+            if os.path.samefile(self.root / s.path, self.root / active[s.inode]):
+                os.unlink(self.root / s.path)
+                atomic.sync_folder((self.root / s.path).parent)
+                removed.append(s.path)
+        return removed
+
+    def strays(self) -> int:
+        """Count temporary files: leftovers of a crash, or writes going on now."""
+        try:
+            return len(os.listdir(self._scratch))
+        except FileNotFoundError:
+            return 0
+
+    def sweep(self, *, now: float) -> int:
+        """Remove temporary files that a crash left more than an hour ago; return their number."""
+        swept = 0
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._scratch) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if now - entry.stat(follow_symlinks=False).st_mtime > _OLD_TEMPORARY:
+                        os.unlink(entry.path)
+                        swept += 1
+        return swept

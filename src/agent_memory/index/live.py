@@ -1,0 +1,217 @@
+"""An index that is current whenever it is asked: opened late, synced before every read, replaced when it breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from agent_memory.errors import FolderVanished, StorageFailed
+from agent_memory.files.folder import Busy, Folder
+from agent_memory.files.signal import ChangeSignal
+from agent_memory.index import sync as syncing
+from agent_memory.index.sqlite import Index, IndexUnusable, unusable
+from agent_memory.model import SyncReport
+
+T = TypeVar("T")
+
+
+class LiveIndex:
+    """The index of one folder, for the lifetime of a store.
+
+    Threads may share it: calls take turns. After a fork it opens a connection of its own.
+
+    Args:
+        lock_timeout: Seconds to wait for another process that writes.
+        progress: Called with (files done, files to do) while an index is built.
+    """
+
+    def __init__(self, folder: Folder, *, lock_timeout: float, progress: syncing.Progress | None) -> None:
+        self._folder = folder
+        self._timeout = lock_timeout
+        self._progress = progress
+        self._index: Index | None = None
+        self._signal: ChangeSignal | None = None
+        self._process = os.getpid()
+        self._reads = 0
+        self._opening_fallback = ""
+        self.mutex = threading.RLock()
+        self.fallback = ""
+        self.report = SyncReport()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens it anew."""
+        with self.mutex:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
+            self._drop_signal()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def read(self, answer: Callable[[Index], T]) -> T:
+        """Call `answer` with an index that knows the files as they are now, inside one read transaction.
+
+        An index that turns out to be broken is replaced and `answer` called again; `fallback` then says so.
+        """
+        with self.mutex:
+            index = self._fresh()
+            try:
+                with index.snapshot():
+                    return answer(index)
+            except sqlite3.DatabaseError as error:
+                index = self._replace(error)
+            with index.snapshot():
+                return answer(index)
+
+    def sync(self, *, full: bool = False, force: bool = False) -> SyncReport:
+        """Make the index equal to the files.
+
+        Raises:
+            FolderVanished: Most memories are gone together with their folders.
+        """
+        with self.mutex:
+            self.fallback = ""
+            known = self._index
+            index = self._open()
+            built = self.report if self._index is not known else None
+            try:
+                report = self._sync(index, full=full, force=force)
+            except (sqlite3.DatabaseError, StorageFailed) as error:
+                self._replace(error)
+                return self.report
+            if built is not None and built.added:
+                report = SyncReport(
+                    added=built.added, problems=report.problems, folders=report.folders,
+                    seconds=built.seconds, rebuilt=built.rebuilt,
+                )  # fmt: skip
+            self.report = report
+            return report
+
+    def rebuild(self) -> SyncReport:
+        """Build the index anew from the files, whatever state it is in."""
+        with self.mutex:
+            self.close()
+            return syncing.rebuild(
+                self._folder, now_ns=time.time_ns(), timeout=self._timeout, damaged=True, progress=self._progress
+            )
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def note(self, path: str, data: bytes, *, old: str | None = None, locked: bool = False) -> str:
+        """Index a file that was just written, so that the next read need not find it.
+
+        The file is safe already: where the index cannot be written now, the next sync does it.
+
+        Args:
+            old: Where the file was before, if it was moved.
+            locked: The caller holds the store's lock.
+
+        Returns:
+            Why it was left to the next sync, or "".
+        """
+        with self.mutex:
+            try:
+                index = self._open()
+                if index.path is None:
+                    return self.fallback
+                lock = contextlib.nullcontext() if locked else self._folder.lock(timeout=self._timeout)
+                with lock, index.write():
+                    if old is not None:
+                        index.rename(old, path)
+                    stat = self._folder.stat(path)
+                    syncing.put(
+                        index, stat, data, settled=False, fingerprint=hashlib.sha256(data).hexdigest()
+                    )
+            except FileNotFoundError:
+                return ""  # somebody removed it again at once; the next sync sees that
+            except (sqlite3.DatabaseError, StorageFailed, Busy) as error:
+                return f"the memory is saved, but not indexed yet ({error}); the next read does it"
+            return ""
+
+    def forget(self, path: str) -> None:
+        """Drop a file that is gone from the listing; the caller holds the lock. What fails is left to the next sync."""
+        with self.mutex, contextlib.suppress(sqlite3.DatabaseError, StorageFailed, Busy):
+            index = self._open()
+            with index.write():
+                index.remove(path)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _fresh(self) -> Index:
+        self.fallback = self._opening_fallback if self._private else ""
+        index = self._open()
+        if self._signal is not None and self._signal.quiet():
+            return index
+        self._reads += 1
+        if self._reads == 2:
+            with contextlib.suppress(OSError):  # without inotify every read walks the folder
+                self._signal = ChangeSignal(self._folder.root)
+        try:
+            self.report = self._sync(index)
+        except (FolderVanished, Busy) as error:
+            self.fallback = f"{error}; answered from the index as it was"
+        except (sqlite3.DatabaseError, StorageFailed) as error:
+            return self._replace(error)
+        return index
+
+    @property
+    def _private(self) -> bool:
+        return self._index is not None and self._index.path is None
+
+    def _open(self) -> Index:
+        """Return the open index; open it on the first call, after a fork, and when its file was replaced."""
+        if self._index is not None:
+            if self._process == os.getpid():
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    if self._index.current:
+                        return self._index
+                self._index.close()
+            self._drop_signal()
+        self._process = os.getpid()
+        return self._use(
+            syncing.open_index(
+                self._folder, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress
+            )
+        )
+
+    def _use(self, opened: syncing.Opened) -> Index:
+        self._index = opened.index
+        self.fallback = self._opening_fallback = opened.fallback
+        self.report = opened.report or SyncReport()
+        return opened.index
+
+    def _replace(self, error: Exception) -> Index:
+        """Put another index in the place of one that failed in use."""
+        if self._index is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._index.close()
+        self._index = None
+        problem = unusable(error) if isinstance(error, sqlite3.DatabaseError) else IndexUnusable(str(error))
+        return self._use(
+            syncing.replace_index(
+                self._folder, problem, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress
+            )
+        )
+
+    def _sync(self, index: Index, *, full: bool = False, force: bool = False) -> SyncReport:
+        if self._signal is not None:
+            self._signal.expect()
+        report = syncing.sync(
+            index, self._folder, now_ns=time.time_ns(), timeout=self._timeout,
+            full=full, force=force, progress=self._progress,
+        )  # fmt: skip
+        if self._signal is not None:
+            self._signal.watch(report.folders)
+        return report
+
+    def _drop_signal(self) -> None:
+        if self._signal is not None:
+            self._signal.close()
+            self._signal = None
+        self._reads = 0

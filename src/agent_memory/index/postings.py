@@ -1,0 +1,101 @@
+"""What ranking needs from the full-text table: candidates, their tokens, and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agent_memory.index.sqlite import PAGES_BITS, Index
+from agent_memory.index.where import BOUNDARY
+
+CANDIDATES = 128
+"""Rows of the full-text table that are ranked in full."""
+
+_WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only
+
+
+def quoted(token: str) -> str:
+    """Return a token as an FTS5 string."""
+    return '"' + token.replace('"', "") + '"'
+
+
+def any_of(tokens: Iterable[str]) -> str:
+    """Return an FTS5 expression that matches any of the tokens."""
+    return " OR ".join(quoted(token) for token in tokens)
+
+
+def candidates(index: Index, tokens: Sequence[str], condition: str, parameters: Sequence[object]) -> list[int]:
+    """Return the memories that fit best by the engine's own BM25, best first.
+
+    Args:
+        tokens: Stems and exact forms; any may match.
+        condition: SQL over the column `memories.number`, or "" for all that are not archived.
+    """
+    keep = (
+        f"(pages.rowid >> {PAGES_BITS}) IN (SELECT memories.number FROM memories WHERE {condition})"
+        if condition
+        else f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE archived = 1)"
+    )
+    rows = index.connection.execute(
+        f"SELECT pages.rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}' AND {keep}"  # noqa: S608
+        f" ORDER BY rank LIMIT {CANDIDATES}",
+        (any_of(tokens), *parameters),
+    )
+    return list(dict.fromkeys(number for (number,) in rows))
+
+
+def token_texts(index: Index, number: int) -> tuple[str, str, tuple[str, ...], str]:
+    """Return (title, about, passages, exact) of one memory, each as space-separated tokens."""
+    first = number << PAGES_BITS
+    rows = index.connection.execute(
+        "SELECT title, about, text, exact FROM pages WHERE rowid BETWEEN ? AND ? ORDER BY rowid",
+        (first, first + (1 << PAGES_BITS) - 1),
+    ).fetchall()
+    if not rows:
+        return "", "", (), ""
+    passages = [passage for row in rows for passage in row[2].split(BOUNDARY)]
+    return rows[0][0], rows[0][1], tuple(passages), " ".join(row[3] for row in rows)
+
+
+def having(index: Index, token: str) -> int:
+    """Return in how many rows of the full-text table a token occurs (one row a memory, more for long ones)."""
+    row = index.connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (token,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def passage(index: Index, number: int, position: int) -> tuple[str, int, int, int]:
+    """Return (heading path, start, end, line) of a passage, or of the whole body where there is none."""
+    row = index.connection.execute(
+        'SELECT heading, start, "end", line FROM passages WHERE memory = ? AND position = ?', (number, max(position, 0))
+    ).fetchone()
+    return row or ("", 0, 0, 1)
+
+
+def totals(index: Index) -> tuple[int, float, float]:
+    """Return the number of memories, the mean tokens of a memory and the mean tokens of a passage."""
+    memories, tokens = index.connection.execute("SELECT count(*), total(tokens) FROM memories").fetchone()
+    (passages,) = index.connection.execute("SELECT count(*) FROM passages").fetchone()
+    return int(memories), tokens / (memories or 1), tokens / (passages or 1)
+
+
+def supersessions(index: Index) -> dict[int, list[int]]:
+    """Return memory -> memories it supersedes, for the links whose two ends exist."""
+    rows = index.connection.execute(
+        "SELECT supersessions.memory, memories.number FROM supersessions"
+        " JOIN memories ON memories.id = supersessions.old ORDER BY 1, 2"
+    )
+    found: dict[int, list[int]] = {}
+    for new, old in rows:
+        if new != old:
+            found.setdefault(new, []).append(old)
+    return found
+
+
+def data_version(index: Index) -> tuple[int, int]:
+    """Return a value that changes whenever the index changes, by this or another process."""
+    (version,) = index.connection.execute("PRAGMA data_version").fetchone()
+    return int(version), index.connection.total_changes
+
+
+def vocabulary(index: Index) -> list[str]:
+    """Return every token of the index."""
+    return [term for (term,) in index.connection.execute("SELECT term FROM vocabulary")]

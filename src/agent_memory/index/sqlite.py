@@ -1,0 +1,383 @@
+"""The SQLite half of the index: opening, the full-text table, and the rows of one memory.
+
+Reading and writing rows uses the standard library's sqlite3, because SQLAlchemy takes half a second to import and a
+search may not wait for it; the tables themselves come from `schema.py` and are only needed when an index is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent_memory.index import analysis
+from agent_memory.index.where import BOUNDARY
+from agent_memory.model import Problem, Stat
+
+if TYPE_CHECKING:
+    from agent_memory.model import Memory
+
+SCHEMA = 1
+"""Version of the tables; `migrations_notes/index-schema-<n>.md` says what changed."""
+
+APPLICATION = 0x414D5331  # "AMS1" in the header of the file, for `file` and for other programs
+VERSION = SCHEMA * 1000 + analysis.VERSION
+PAGE = 1000
+"""Tokens of a long memory that share a row of the full-text table; a page ends at the end of a passage."""
+
+PAGES_BITS = 10  # rowid of a page = number of the memory * 1024 + number of the page
+_SIGNS = "!#$%&''()*+,-./:;<=>?@[\\]^_`{|}~"  # every ASCII sign but the double quote; '' is one quote
+_PAGES = f"""
+CREATE VIRTUAL TABLE pages USING fts5(title, about, text, exact, tokenize="ascii tokenchars '{_SIGNS}'");
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab(pages, 'row');
+"""
+
+
+class IndexUnusable(Exception):
+    """The index file cannot serve: it is damaged, missing, of a foreign version, or the system refuses."""
+
+    def __init__(
+        self, reason: str, *, damaged: bool = False, missing: bool = False, foreign: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.damaged = damaged
+        self.missing = missing
+        self.foreign = foreign
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether a rebuild would help."""
+        return self.damaged or self.missing or self.foreign
+
+
+def ddl() -> list[str]:
+    """Return the statements that make an empty index."""
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415  half a second, and needed only to make an index
+    from sqlalchemy.schema import CreateIndex, CreateTable  # noqa: PLC0415
+
+    from agent_memory.index.schema import tables  # noqa: PLC0415
+
+    dialect = sqlite.dialect()
+    statements = []
+    for table in tables.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in sorted(table.indexes, key=str)]
+    return [*statements, *[s for s in _PAGES.strip().split("\n") if s]]
+
+
+class Index:
+    """One open index. Not safe for use by two threads at once; the store holds a lock around it.
+
+    Args:
+        connection: Must be in autocommit mode.
+        private: True for an index in memory that nobody else sees.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, path: Path | None) -> None:
+        self.connection = connection
+        self.path = path
+        self._identity = _identity(path) if path else None
+
+    # -- opening ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: Path, *, timeout: float = 10.0) -> Index:
+        """Open an existing index of our version.
+
+        Raises:
+            IndexUnusable: It is missing, damaged, of another version, or the system refuses.
+        """
+        if not path.exists():
+            raise IndexUnusable("there is no index yet", missing=True)
+        connection = None
+        try:
+            connection = _connect(path, timeout=timeout)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                raise IndexUnusable(f"the index has version {version}, this program needs {VERSION}", foreign=True)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("SELECT 1 FROM entries LIMIT 1").fetchone()
+        except sqlite3.DatabaseError as error:
+            if connection is not None:
+                connection.close()
+            raise unusable(error) from error
+        except IndexUnusable:
+            if connection is not None:
+                connection.close()
+            raise
+        return cls(connection, path=path)
+
+    @classmethod
+    def in_memory(cls) -> Index:
+        """Make an empty index that lives in this process only."""
+        index = cls(_connect(None, timeout=1.0), path=None)
+        index.make()
+        return index
+
+    @classmethod
+    def copy(cls, path: Path) -> Index | None:
+        """Copy an index that can be read but not used (read-only folder, full disk) into memory, if it is of our version.
+
+        Where not even a reader may leave its marks beside the file, the write-ahead log must be empty to trust it.
+        """
+        names = [f"{path.absolute().as_uri()}?mode=ro"]
+        if not (log := Path(f"{path}-wal")).exists() or log.stat().st_size == 0:
+            names.append(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+        for name in names:
+            copy = _connect(None, timeout=1.0)
+            try:
+                with contextlib.closing(sqlite3.connect(name, timeout=1.0, uri=True)) as source:
+                    if source.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+                        source.backup(copy)
+                        return cls(copy, path=None)
+            except sqlite3.Error:
+                pass
+            copy.close()
+        return None
+
+    @classmethod
+    def aside(cls, path: Path) -> Index:
+        """Make an empty index in a new file that nobody uses yet; a crash may leave it broken, so no journal is kept."""
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        index = cls(_connect(path, timeout=1.0, create=True), path=path)
+        index.connection.execute("PRAGMA journal_mode = OFF")
+        index.connection.execute("PRAGMA synchronous = OFF")
+        index.make()
+        return index
+
+    def make(self) -> None:
+        """Create the tables in an empty database."""
+        with self.write():
+            for statement in ddl():
+                self.connection.execute(statement)
+            self.connection.execute("INSERT INTO pages(pages, rank) VALUES ('hashsize', 8388608)")
+            self.connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            self.connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def publish(self, target: Path, *, damaged: bool) -> None:
+        """Put this index, built aside, in the place of the one at `target`, and close it.
+
+        A readable old index is overwritten in one transaction, so that processes that have it open go on with the
+        new content. A file that is no database has no such readers and is replaced.
+        """
+        assert self.path is not None
+        if target.exists() and not damaged:
+            with contextlib.closing(_connect(target, timeout=10.0)) as live:
+                live.execute("PRAGMA journal_mode = WAL")
+                self.connection.backup(live)
+            self.close()
+            self.path.unlink()
+            return
+        self.close()
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{target}{suffix}")
+        os.rename(self.path, target)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    @property
+    def current(self) -> bool:
+        """Whether the file at our path is still the one that is open, and still of our version."""
+        if self.path is None:
+            return True
+        if _identity(self.path) != self._identity:
+            return False
+        return bool(self.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[None]:
+        """One transaction that takes the write lock at its beginning (a deferred one could fail half-way)."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself (disk full)
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """One read transaction: every query inside sees the same state."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("COMMIT")
+
+    # -- what sync knows ----------------------------------------------------------------------------------------
+
+    def fact(self, name: str) -> str:
+        """Return a stored fact, or "" where there is none."""
+        row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Store a fact."""
+        self.connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+
+    def entries(self) -> list[tuple[str, int, int, int, int, int, str]]:
+        """Return (path, size, mtime_ns, ctime_ns, inode, settled, fingerprint) of every known file, by path."""
+        return self.connection.execute(
+            "SELECT path, size, mtime_ns, ctime_ns, inode, settled, fingerprint FROM entries ORDER BY path"
+        ).fetchall()
+
+    def set_entry(self, stat: Stat, *, settled: bool, fingerprint: str) -> None:
+        """Note how a file looked when it was read."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO entries (path, size, mtime_ns, ctime_ns, inode, settled, fingerprint)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*stat, settled, fingerprint),
+        )
+
+    def set_problems(self, path: str, problems: tuple[Problem, ...]) -> None:
+        """Replace the problems of one file."""
+        self.connection.execute("DELETE FROM problems WHERE path = ?", (path,))
+        self.connection.executemany(
+            "INSERT INTO problems (path, position, line, message, indexed) VALUES (?, ?, ?, ?, ?)",
+            [(path, i, p.line, p.message, p.indexed) for i, p in enumerate(problems)],
+        )
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the files that were read."""
+        rows = self.connection.execute("SELECT path, line, message, indexed FROM problems ORDER BY path, position")
+        return tuple(Problem(path=p, line=line, message=m, indexed=bool(i)) for p, line, m, i in rows)
+
+    # -- memories -----------------------------------------------------------------------------------------------
+
+    def put(self, memory: Memory, *, size: int, body_start: int) -> None:
+        """Insert a memory, or replace the one at its path.
+
+        Args:
+            size: Bytes of its file.
+            body_start: Characters of the file before the body.
+        """
+        execute = self.connection.execute
+        row = execute("SELECT number FROM memories WHERE path = ?", (memory.path,)).fetchone()
+        if row:
+            self._drop_rows(row[0])
+        texts, exacts, lengths = _analyse_passages(memory)
+        number = execute(
+            "INSERT OR REPLACE INTO memories (number, path, id, agent, name, date, date_source, type, description,"
+            " status, archived, visibility, valid_until, recipient, fingerprint, size, body_start, tokens)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row[0] if row else None, memory.path, memory.id, memory.agent, memory.name, memory.date.isoformat(),
+                memory.date_source, memory.type, memory.description, memory.status, memory.archived,
+                memory.visibility, memory.valid_until.isoformat() if memory.valid_until else None, memory.to,
+                memory.fingerprint, size, body_start, sum(lengths),
+            ),
+        ).lastrowid  # fmt: skip
+        assert number is not None
+        many = self.connection.executemany
+        many(
+            "INSERT INTO passages (memory, position, heading, start, \"end\", line, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, i, s.heading, s.start, s.end, s.line, n)
+                for i, (s, n) in enumerate(zip(memory.sections, lengths, strict=True))
+            ],
+        )
+        if memory.tags:
+            many("INSERT OR IGNORE INTO tags (memory, tag) VALUES (?, ?)", [(number, t) for t in memory.tags])
+        if memory.links:
+            many("INSERT OR IGNORE INTO links (memory, target) VALUES (?, ?)", [(number, t) for t in memory.links])
+        if memory.supersedes:
+            many("INSERT OR IGNORE INTO supersessions (memory, old) VALUES (?, ?)", [(number, o) for o in memory.supersedes])
+        if memory.files or memory.mentions:
+            declared = [(number, f, True) for f in memory.files] + [(number, f, False) for f in memory.mentions]
+            many("INSERT OR IGNORE INTO files (memory, file, declared) VALUES (?, ?, ?)", declared)
+        many(
+            "INSERT INTO pages (rowid, title, about, text, exact) VALUES (?, ?, ?, ?, ?)",
+            [(number << PAGES_BITS | i, *page) for i, page in enumerate(_pages(memory, texts, exacts, lengths))],
+        )
+
+    def remove(self, path: str) -> None:
+        """Forget a file and what was indexed from it."""
+        row = self.connection.execute("SELECT number FROM memories WHERE path = ?", (path,)).fetchone()
+        if row:
+            self._drop_rows(row[0])
+            self.connection.execute("DELETE FROM memories WHERE number = ?", row)
+        self.connection.execute("DELETE FROM entries WHERE path = ?", (path,))
+        self.connection.execute("DELETE FROM problems WHERE path = ?", (path,))
+
+    def rename(self, old: str, new: str) -> None:
+        """Let the memory at `old` keep its number under the path `new`; its rows are put again by the caller."""
+        self.connection.execute("DELETE FROM entries WHERE path = ?", (old,))
+        self.connection.execute("DELETE FROM problems WHERE path = ?", (old,))
+        self.connection.execute("UPDATE memories SET path = ? WHERE path = ?", (new, old))
+
+    def _drop_rows(self, number: int) -> None:
+        for table in ("passages", "tags", "links", "supersessions", "files"):
+            self.connection.execute(f"DELETE FROM {table} WHERE memory = ?", (number,))  # noqa: S608  fixed names
+        first = number << PAGES_BITS
+        self.connection.execute("DELETE FROM pages WHERE rowid BETWEEN ? AND ?", (first, first + (1 << PAGES_BITS) - 1))
+
+
+def _analyse_passages(memory: Memory) -> tuple[list[str], list[str], list[int]]:
+    """Stems, exact forms and number of stems of each passage."""
+    texts, exacts, lengths = [], [], []
+    for section in memory.sections:
+        stems, exact = analysis.analyse_joined(memory.body[section.start : section.end])
+        texts.append(stems)
+        exacts.append(exact)
+        lengths.append(stems.count(" ") + 1 if stems else 0)
+    return texts, exacts, lengths
+
+
+def _pages(
+    memory: Memory, texts: list[str], exacts: list[str], lengths: list[int]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of the full-text table: (title, about, text, exact), the first two only on the first page."""
+    stem = memory.id.rpartition("/")[2]
+    title, title_exact = analysis.analyse_joined(f"{memory.name} {stem.replace('-', ' ')}")
+    about, about_exact = analysis.analyse_joined(f"{memory.description} {' '.join(memory.tags)} {memory.type}")
+    limit = max(PAGE, sum(lengths) // ((1 << PAGES_BITS) - 2))
+    start, count = 0, 0
+    bounds = []
+    for i, length in enumerate(lengths):
+        count += length
+        if count >= limit:
+            bounds.append((start, i + 1))
+            start, count = i + 1, 0
+    if start < len(lengths) or not bounds:
+        bounds.append((start, len(lengths)))
+    for n, (low, high) in enumerate(bounds):
+        text = f" {BOUNDARY} ".join(texts[low:high])
+        exact = " ".join(exacts[low:high])
+        yield (title, about, text, f"{title_exact} {about_exact} {exact}") if n == 0 else ("", "", text, exact)
+
+
+def _connect(path: Path | None, *, timeout: float, create: bool = False) -> sqlite3.Connection:
+    if path is None:
+        name = ":memory:"
+    else:
+        name = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+    connection = sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
+    for pragma in ("synchronous = NORMAL", "temp_store = MEMORY", "cache_size = -16000", "journal_size_limit = 16777216"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        s = os.stat(path)
+    except OSError:
+        return None
+    return s.st_dev, s.st_ino
+
+
+def unusable(error: sqlite3.DatabaseError) -> IndexUnusable:
+    """Say what an SQLite error means for the index."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such table" in str(error):
+        return IndexUnusable(f"the index is damaged ({error})", damaged=True)
+    return IndexUnusable(f"the index cannot be used ({error})")

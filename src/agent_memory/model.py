@@ -1,0 +1,274 @@
+"""The words of the product as frozen values; they hold no behaviour beyond small derived properties."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+DateSource = Literal["front_matter", "name", "text", "file_time"]
+"""Where the date of a memory came from, in the order in which the places are asked."""
+
+TYPES = (
+    "decision", "convention", "gotcha", "procedure", "reference", "preference",
+    "incident", "handoff", "consultation", "digest", "note",
+)  # fmt: skip
+"""Types we write; reading accepts any word."""
+
+STATUSES = ("active", "superseded", "archived")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A passage before it is indexed: one section of a memory's body.
+
+    Attributes:
+        heading: Heading path from the outermost heading inwards, joined by " > "; "" before the first heading.
+        start: Offset of its first character in `Memory.body`.
+        end: Offset after its last character in `Memory.body`.
+        line: Line of its first character in the file, from 1.
+    """
+
+    heading: str
+    start: int
+    end: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One Markdown file, read.
+
+    Attributes:
+        id: `<agent>/<path below the agent's folder without .md>`.
+        path: Relative to the store root, with "/" (archived ones lie below `.store/archive/`).
+        name: The topic: front matter `name`, else the first heading, else the words of the file name.
+        status: What the front matter says ("active" if it is silent); see `Record.status` for what holds.
+        supersedes: Ids of the memories this one replaces, normalised to `<agent>/<stem>`.
+        files: Paths the front matter says the memory speaks about.
+        links: Targets of `[[wiki]]` and relative Markdown links in the body, as written.
+        mentions: Paths named in the body's inline code, as written.
+        body: Text after the front matter, line endings as on disk.
+        fingerprint: sha256 of the file's bytes, hex.
+        notes: What the store has to say about the call that returned this memory; not part of the file.
+    """
+
+    id: str
+    path: str
+    agent: str
+    name: str
+    date: dt.date
+    date_source: DateSource
+    body: str
+    fingerprint: str
+    type: str = "note"
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    status: str = "active"
+    visibility: str = "team"
+    supersedes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    valid_until: dt.date | None = None
+    to: str | None = None
+    sources: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    links: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def archived(self) -> bool:
+        """Whether the file lies in the archive."""
+        return self.path.startswith(".store/archive/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the index knows of one memory, without its text.
+
+    Attributes:
+        number: Key inside one index; it has no meaning outside.
+        status: What holds now: "archived", "superseded" (another memory supersedes it), else what the file says.
+        to: Whom a consultation is addressed to.
+        size: Bytes of the file.
+        body_start: Characters of the file before the body.
+        supersedes: Ids, also of memories that do not exist.
+    """
+
+    number: int
+    path: str
+    id: str
+    agent: str
+    name: str
+    date: dt.date
+    date_source: DateSource
+    type: str
+    description: str
+    status: str
+    visibility: str
+    valid_until: dt.date | None
+    to: str | None
+    fingerprint: str
+    size: int
+    body_start: int
+    tags: tuple[str, ...] = ()
+    supersedes: tuple[str, ...] = ()
+    superseded_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something about a file that a person should know.
+
+    Attributes:
+        path: Relative to the store root.
+        line: Line in the file from 1, or None where no line applies.
+        indexed: False where the file could not be read as a memory at all.
+    """
+
+    path: str
+    message: str
+    line: int | None = None
+    indexed: bool = True
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+class Stat(NamedTuple):
+    """A file as a folder listing sees it: a hint for skipping, never proof that content is the same.
+
+    Attributes:
+        path: Relative to the store root, with "/".
+        size: Bytes.
+        mtime_ns: Nanoseconds since the epoch; anybody can set it.
+        ctime_ns: Nanoseconds since the epoch; only the kernel sets it.
+        inode: File serial number.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @property
+    def modified(self) -> dt.datetime:
+        """Modification time in UTC."""
+        return dt.datetime.fromtimestamp(self.mtime_ns / 1e9, tz=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What a sync found and did.
+
+    Attributes:
+        unchanged: Files whose stat said that nothing changed, or whose content proved to be the same.
+        folders: Folders that were listed, relative to the root, each with a trailing "/" but the root itself ("").
+        seconds: Wall time.
+        rebuilt: Why the index was built anew, or "".
+    """
+
+    added: int = 0
+    changed: int = 0
+    renamed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    problems: tuple[Problem, ...] = ()
+    folders: tuple[str, ...] = ()
+    seconds: float = 0.0
+    rebuilt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One addend of a score.
+
+    Attributes:
+        name: What matched: a token, or the name of a rule.
+        field: Where: "title", "about", "text", "passage", "exact", "rule".
+        value: Points it added.
+        note: Numbers behind it, for people.
+    """
+
+    name: str
+    field: str
+    value: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One memory found by a search, with its best passage.
+
+    Attributes:
+        score: Comparable within one result only.
+        snippet: Part of the best passage, on one line.
+        highlights: (start, end) offsets into `snippet` of the words that matched.
+        heading: Heading path of the best passage.
+        line: Line of that passage in the file, from 1.
+        terms: Every addend of the score, largest first; empty unless asked for.
+    """
+
+    record: Record
+    score: float
+    snippet: str
+    highlights: tuple[tuple[int, int], ...] = ()
+    heading: str = ""
+    line: int = 1
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The answer to a search.
+
+    Attributes:
+        total: Memories that match, of which `hits` are the best.
+        fallback: What did not work as usual and how the answer was made instead, or "".
+        suggestion: A query that would find something, where this one did not, or "".
+    """
+
+    query: str
+    hits: tuple[Hit, ...]
+    total: int
+    fallback: str = ""
+    suggestion: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefed:
+    """One memory in a briefing.
+
+    Attributes:
+        form: How much of it is there: the whole text, a part of it, or one line.
+        why: What spoke for it, in words.
+    """
+
+    record: Record
+    form: Literal["full", "summary", "line"]
+    why: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefing:
+    """What an agent is handed at its First Step.
+
+    Attributes:
+        markdown: The text to hand over; never larger than the budget.
+        left_out: Relevant memories that did not fit, best first.
+        tokens: Size of `markdown`, four bytes of UTF-8 counted as one token.
+        fallback: As in `SearchResult`.
+    """
+
+    agent: str
+    markdown: str
+    memories: tuple[Briefed, ...]
+    left_out: tuple[Record, ...]
+    nothing_relevant: bool
+    tokens: int
+    fallback: str = ""
+    problems: tuple[Problem, ...] = ()

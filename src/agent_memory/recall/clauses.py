@@ -1,0 +1,363 @@
+"""The conditions a query is made of: each is a value that means the same in SQL and in Python.
+
+`matches()` looks at one document and is the oracle of `where()`, which asks the builder of an engine for SQL; a property
+test holds the two together. `docs/query.md` says what each condition means.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Literal
+
+from agent_memory.index.analysis import LONGEST, analyse
+from agent_memory.index.where import BOUNDARY, Column, Where, folded, folded_path
+from agent_memory.model import Memory
+from agent_memory.recall.spelling import near
+
+Stream = Literal["title", "about", "text"]
+STREAMS: tuple[Stream, ...] = ("title", "about", "text")
+"""Where words are looked for: in the name, in description, tags and type, in the body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a query sees of a memory.
+
+    Attributes:
+        state: The status that holds.
+        files: Paths the memory speaks about, declared or named in the body.
+        title: Stems of the name and of the file's name.
+        about: Stems of description, tags and type.
+        text: Stems of the body, with `¶` between passages.
+        exact: Written forms that differ from their stems, of all of these.
+    """
+
+    id: str
+    agent: str
+    type: str
+    name: str
+    date: date
+    state: str
+    tags: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    title: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    exact: frozenset[str] = frozenset()
+
+    def stream(self, name: Stream) -> tuple[str, ...]:
+        """Return one of the three streams of stems."""
+        return {"title": self.title, "about": self.about, "text": self.text}[name]
+
+    def tokens(self) -> Iterator[str]:
+        """Yield every token, stems first."""
+        for token in (*self.title, *self.about, *self.text, *self.exact):
+            if token != BOUNDARY:
+                yield token
+
+
+def document(memory: Memory, *, state: str) -> Document:
+    """Return what a query sees of `memory`, analysed as the index does it."""
+    stem = memory.id.rpartition("/")[2]
+    title = analyse(f"{memory.name} {stem.replace('-', ' ')}")
+    about = analyse(f"{memory.description} {' '.join(memory.tags)} {memory.type}")
+    passages = [analyse(memory.body[section.start : section.end]) for section in memory.sections]
+    text: list[str] = []
+    for passage in passages:
+        text += [BOUNDARY, *passage.stems] if text else passage.stems
+    return Document(
+        id=memory.id,
+        agent=memory.agent,
+        type=memory.type,
+        name=memory.name,
+        date=memory.date,
+        state=state,
+        tags=memory.tags,
+        files=(*memory.files, *memory.mentions),
+        title=tuple(title.stems),
+        about=tuple(about.stems),
+        text=tuple(text),
+        exact=frozenset(token for analysis in (title, about, *passages) for token in analysis.exact),
+    )
+
+
+class Clause(ABC):
+    """A condition on a memory."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def matches(self, document: Document) -> bool:
+        """Whether the condition holds for `document`; the oracle of `where`."""
+
+    @abstractmethod
+    def where(self, sql: Where) -> str:
+        """Return the condition as SQL; its values go into `sql.parameters`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Everything(Clause):
+    """Holds for every memory."""
+
+    def matches(self, document: Document) -> bool:  # noqa: ARG002
+        return True
+
+    def where(self, sql: Where) -> str:  # noqa: ARG002
+        return "1"
+
+
+@dataclass(frozen=True, slots=True)
+class All(Clause):
+    """Holds where every part holds."""
+
+    parts: tuple[Clause, ...]
+
+    def matches(self, document: Document) -> bool:
+        return all(part.matches(document) for part in self.parts)
+
+    def where(self, sql: Where) -> str:
+        return f"({' AND '.join(part.where(sql) for part in self.parts)})" if self.parts else "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Any_(Clause):
+    """Holds where at least one part holds."""
+
+    parts: tuple[Clause, ...]
+
+    def matches(self, document: Document) -> bool:
+        return any(part.matches(document) for part in self.parts)
+
+    def where(self, sql: Where) -> str:
+        return f"({' OR '.join(part.where(sql) for part in self.parts)})" if self.parts else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Clause):
+    """Holds where the part does not."""
+
+    part: Clause
+
+    def matches(self, document: Document) -> bool:
+        return not self.part.matches(document)
+
+    def where(self, sql: Where) -> str:
+        return f"NOT ({self.part.where(sql)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Clause):
+    """A field has a value, or fits a pattern with `*` and `?` (which a status does not take); case does not count."""
+
+    name: Column
+    value: str
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether `*` and `?` in the value stand for others."""
+        return self.name != "status" and has_wildcard(self.value)
+
+    def matches(self, document: Document) -> bool:
+        mine = folded(self.value)
+        values = {
+            "agent": (document.agent,),
+            "type": (document.type,),
+            "status": (document.state,),
+            "tag": document.tags,
+        }[self.name]
+        return any(fits(mine, folded(value)) if self.is_pattern else folded(value) == mine for value in values)
+
+    def where(self, sql: Where) -> str:
+        mine = folded(self.value)
+        return sql.like(self.name, mine) if self.is_pattern else sql.equal(self.name, mine)
+
+
+@dataclass(frozen=True, slots=True)
+class File(Clause):
+    """A path of the memory is the value, ends with it, lies below it (`src/`) or fits it as a pattern."""
+
+    value: str
+
+    @property
+    def globs(self) -> tuple[str, str]:
+        """The patterns of which a path must fit one."""
+        value = folded_path(self.value) + ("*" if self.value.endswith(("/", "\\")) else "")
+        return value, f"*/{value}"
+
+    def matches(self, document: Document) -> bool:
+        return any(fits(glob, folded_path(path)) for glob in self.globs for path in document.files)
+
+    def where(self, sql: Where) -> str:
+        return sql.file(self.globs)
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange(Clause):
+    """The date lies between two days, both included; None is open."""
+
+    first: date | None
+    last: date | None
+
+    def matches(self, document: Document) -> bool:
+        return (self.first is None or self.first <= document.date) and (self.last is None or document.date <= self.last)
+
+    def where(self, sql: Where) -> str:
+        return sql.days(self.first, self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Clause):
+    """At least one of the tokens occurs."""
+
+    tokens: tuple[str, ...]
+
+    def matches(self, document: Document) -> bool:
+        return any(token in document.stream(name) for name in STREAMS for token in self.tokens)
+
+    def where(self, sql: Where) -> str:
+        return sql.any_of(self.tokens, STREAMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase(Clause):
+    """The tokens stand side by side in one of the streams, within one passage."""
+
+    tokens: tuple[str, ...]
+    streams: tuple[Stream, ...] = STREAMS
+
+    def matches(self, document: Document) -> bool:
+        size = len(self.tokens)
+        streams = [document.stream(name) for name in self.streams]
+        return size > 0 and any(s[i : i + size] == self.tokens for s in streams for i in range(len(s) - size + 1))
+
+    def where(self, sql: Where) -> str:
+        return sql.phrase(self.tokens, self.streams) if self.tokens else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Clause):
+    """The token occurs in one of the streams."""
+
+    token: str
+    streams: tuple[Stream, ...] = STREAMS
+
+    def matches(self, document: Document) -> bool:
+        return any(self.token in document.stream(name) for name in self.streams)
+
+    def where(self, sql: Where) -> str:
+        return sql.phrase((self.token,), self.streams)
+
+
+class Expanding(Clause):
+    """Some token, stem or written form, of those the pattern stands for occurs."""
+
+    __slots__ = ()
+    written: str
+    position: int
+
+    @property
+    @abstractmethod
+    def glob(self) -> str:
+        """A pattern that every token it stands for fits."""
+
+    @property
+    def shortest(self) -> int:
+        """Fewest characters of such a token."""
+        return 1
+
+    @property
+    def longest(self) -> int:
+        """Most characters of such a token."""
+        return LONGEST
+
+    @abstractmethod
+    def accepts(self, token: str) -> bool:
+        """Whether the pattern stands for `token`."""
+
+    def matches(self, document: Document) -> bool:
+        return any(self.accepts(token) for token in document.tokens())
+
+    def where(self, sql: Where) -> str:
+        return sql.any_of(sql.expand(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix(Expanding):
+    """A token begins with the text."""
+
+    text: str
+    written: str = field(default="", compare=False)
+    position: int = field(default=0, compare=False)
+
+    @property
+    def glob(self) -> str:
+        return f"{self.text}*"
+
+    def accepts(self, token: str) -> bool:
+        return token.startswith(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard(Expanding):
+    """A token fits the pattern: `*` is any run of characters, `?` any one."""
+
+    pattern: str
+    written: str = field(default="", compare=False)
+    position: int = field(default=0, compare=False)
+
+    @property
+    def glob(self) -> str:
+        return self.pattern
+
+    def accepts(self, token: str) -> bool:
+        return fits(self.pattern, token)
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy(Expanding):
+    """A token is at most `distance` edits away: characters inserted, dropped, changed, or neighbours swapped."""
+
+    word: str
+    distance: int = 1
+    written: str = field(default="", compare=False)
+    position: int = field(default=0, compare=False)
+
+    @property
+    def glob(self) -> str:
+        return "*"
+
+    @property
+    def shortest(self) -> int:
+        return len(self.word) - self.distance
+
+    @property
+    def longest(self) -> int:
+        return len(self.word) + self.distance
+
+    def accepts(self, token: str) -> bool:
+        return near(self.word, self.distance)(token)
+
+
+def has_wildcard(text: str) -> bool:
+    """Whether `*` or `?` occurs."""
+    return "*" in text or "?" in text
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Whether a text fits a pattern in which `*` is any run of characters, `?` any one and all else itself."""
+    return _glob(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=256)
+def _glob(pattern: str) -> re.Pattern[str]:
+    """The pattern as a regular expression; each `*` settles for the first fit, so that the time stays linear."""
+    first, *rest = [re.escape(piece).replace(r"\?", ".") for piece in re.split(r"\*+", pattern)]
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1])
+    return re.compile(f"{first}{middle}.*{rest[-1]}", re.DOTALL)

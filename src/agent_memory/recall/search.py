@@ -1,0 +1,219 @@
+"""From a query, or a task, to ranked hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from agent_memory.errors import NotFound, Unreadable
+from agent_memory.index import lookup, postings
+from agent_memory.index.analysis import analyse, stem
+from agent_memory.index.sqlite import Index
+from agent_memory.index.where import Where
+from agent_memory.model import Hit, Record, SearchResult
+from agent_memory.recall import query as queries
+from agent_memory.recall import ranking
+from agent_memory.recall.query import All, Clause, DateRange, Field, File, Not, Query
+from agent_memory.recall.snippet import snippet
+
+TASK_TOKENS = 32
+"""Of a long task text, this many of its rarest tokens are searched for."""
+
+Reader = Callable[[Record], str]
+"""Gives the body of a memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a search is asked for; the arguments of `MemoryStore.search`."""
+
+    text: str
+    agent: str | None = None
+    limit: int = 10
+    archived: bool = False
+    explain: bool = False
+
+
+def search(index: Index, request: Request, *, today: date, read: Reader) -> SearchResult:
+    """Answer a query of the query language.
+
+    Args:
+        read: Gives the body of a memory, for the snippets.
+
+    Raises:
+        InvalidQuery: The query does not parse.
+    """
+    query = queries.parse(request.text, today=today)
+    condition, parameters = _condition(index, query, request)
+    sql = Where(index.connection)
+    stems = query.ranking_tokens(sql.expand) if query.patterns else query.tokens
+    if not stems:
+        found = _newest(index, condition, parameters)
+        hits = _hits(index, found[: request.limit], (), read)
+        return SearchResult(query=request.text, hits=hits, total=len(found))
+    ranked = _rank(index, stems, query.exact, condition, parameters, explain=request.explain)
+    keep = _filters(query.where, request)
+    ranked = _with_successors(index, ranked, keep)
+    hits = _hits(index, ranked[: request.limit], (*stems, *query.exact), read)
+    total = _total(index, query, condition, parameters, request)
+    suggestion = "" if ranked else _suggestion(index, query)
+    return SearchResult(query=request.text, hits=hits, total=max(total, len(ranked)), suggestion=suggestion)
+
+
+def select(index: Index, request: Request, *, today: date) -> list[Record]:
+    """Return every memory that a query selects, by date and id."""
+    query = queries.parse(request.text, today=today)
+    sql = Where(index.connection)
+    clause = _clause(query, request)
+    where = clause.where(sql)
+    if not (request.archived or query.wants_archived):
+        where = f"({where}) AND NOT memories.archived"
+    return lookup.records(index, where, sql.parameters)
+
+
+def for_task(index: Index, task: str, *, limit: int, read: Reader) -> SearchResult:
+    """Return the memories nearest to a task text, in which nothing is syntax."""
+    found = analyse(task)
+    statistics = _statistics(index, dict.fromkeys(found.stems))
+    known = sorted((t for t in statistics.having if statistics.having[t]), key=lambda t: (statistics.having[t], t))
+    stems = known[:TASK_TOKENS]
+    if not stems:
+        return SearchResult(query=task, hits=(), total=0)
+    exact = [word for word in dict.fromkeys(found.exact) if stem(word) in stems]
+    ranked = _with_successors(index, _rank(index, stems, exact, "", (), explain=True), None)
+    return SearchResult(query=task, hits=_hits(index, ranked[:limit], (*stems, *exact), read), total=len(ranked))
+
+
+# -- conditions -------------------------------------------------------------------------------------------------------
+
+
+def _clause(query: Query, request: Request) -> Clause:
+    return All((Field("agent", request.agent), query.where)) if request.agent else query.where
+
+
+def _condition(index: Index, query: Query, request: Request) -> tuple[str, list[object]]:
+    """SQL over `memories` beyond "some word occurs", which the ranking sees to itself; "" for the plain case."""
+    archived = request.archived or query.wants_archived
+    if query.plain and request.agent is None and not archived:
+        return "", []
+    sql = Where(index.connection)
+    clause = Field("agent", request.agent) if query.plain and request.agent else _clause(query, request)
+    where = "1" if query.plain and request.agent is None else clause.where(sql)
+    return (where if archived else f"({where}) AND NOT memories.archived"), list(sql.parameters)
+
+
+def _filters(where: Clause, request: Request) -> Clause | None:
+    """The part of a query that a successor must fulfil as well: everything but words. None: nothing."""
+    parts = where.parts if isinstance(where, All) else (where,)
+    kept = [part for part in parts if _is_filter(part)]
+    if request.agent:
+        kept.append(Field("agent", request.agent))
+    return All(tuple(kept)) if kept else None
+
+
+def _is_filter(clause: Clause) -> bool:
+    return isinstance(clause, Field | File | DateRange) or (isinstance(clause, Not) and _is_filter(clause.part))
+
+
+def _total(index: Index, query: Query, condition: str, parameters: Sequence[object], request: Request) -> int:
+    """Count every memory that matches, beyond the ones that were ranked."""
+    sql = Where(index.connection)
+    words = query.where.where(sql) if query.plain else "1"
+    rows = index.connection.execute(
+        f"SELECT count(*) FROM memories WHERE ({words}) AND ({condition or 'NOT memories.archived'})",  # noqa: S608
+        (*sql.parameters, *parameters),
+    )
+    return int(rows.fetchone()[0])
+
+
+def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[ranking.Scored]:
+    """Everything that fits, newest first, for a query without words."""
+    rows = index.connection.execute(
+        f"SELECT number FROM memories WHERE {condition or 'NOT archived'} ORDER BY date DESC, id",  # noqa: S608
+        tuple(parameters),
+    )
+    return [ranking.Scored(number, 0.0, 0) for (number,) in rows]
+
+
+# -- ranking ----------------------------------------------------------------------------------------------------------
+
+
+def _statistics(index: Index, stems: Mapping[str, None]) -> ranking.Statistics:
+    memories, tokens, passage_tokens = postings.totals(index)
+    having = {token: postings.having(index, token) for token in stems}
+    return ranking.Statistics(memories, tokens, passage_tokens, having)
+
+
+def _rank(
+    index: Index,
+    stems: Sequence[str],
+    exact: Sequence[str],
+    condition: str,
+    parameters: Sequence[object],
+    *,
+    explain: bool,
+) -> list[ranking.Scored]:
+    statistics = _statistics(index, dict.fromkeys(stems))
+    weights = {token: statistics.weight(token) for token in stems}
+    exact_weights = {word: weights.get(stem(word), 0.0) for word in exact}
+    scored = []
+    for number in postings.candidates(index, [*stems, *exact], condition, parameters):
+        title, about, passages, written = postings.token_texts(index, number)
+        candidate = ranking.Candidate(number, title, about, passages, written)
+        scored.append(ranking.score(candidate, weights, exact_weights, statistics, explain=explain))
+    return sorted(scored, key=lambda s: (-s.score, s.number))
+
+
+def _with_successors(index: Index, ranked: list[ranking.Scored], keep: Clause | None) -> list[ranking.Scored]:
+    """Apply the rank rule; a successor comes in even where it lacks the words, but never against a filter."""
+    ordered = ranking.supersede(ranked, postings.supersessions(index))
+    matched = {s.number for s in ranked}
+    new = [s.number for s in ordered if s.number not in matched]
+    if not new:
+        return ordered
+    sql = Where(index.connection)
+    condition = keep.where(sql) if keep else "1"
+    marks = ",".join("?" * len(new))
+    allowed = {
+        number
+        for (number,) in index.connection.execute(
+            f"SELECT number FROM memories WHERE ({condition}) AND NOT archived AND number IN ({marks})",  # noqa: S608
+            (*sql.parameters, *new),
+        )
+    }
+    return [s for s in ordered if s.number in matched or s.number in allowed]
+
+
+def _hits(
+    index: Index, ranked: Sequence[ranking.Scored], tokens: Sequence[str], read: Reader
+) -> tuple[Hit, ...]:
+    """Turn the best into hits; a memory whose file vanished this moment, or cannot be read now, is left out."""
+    records = lookup.numbered(index, [s.number for s in ranked])
+    hits = []
+    for scored in ranked:
+        record = records[scored.number]
+        try:
+            body = read(record)
+        except (NotFound, Unreadable):
+            continue
+        heading, start, end, line = postings.passage(index, scored.number, scored.passage)
+        cut, highlights = snippet(body[start:end] or record.description, tokens)
+        hits.append(
+            Hit(
+                record=record,
+                score=round(scored.score, 4),
+                snippet=cut,
+                highlights=highlights,
+                heading=heading,
+                line=line,
+                terms=scored.terms,
+            )
+        )
+    return tuple(hits)
+
+
+def _suggestion(index: Index, query: Query) -> str:
+    from agent_memory.recall import spelling  # noqa: PLC0415  only where nothing was found
+
+    return spelling.suggest(query, postings.vocabulary(index)) or ""
