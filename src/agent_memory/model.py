@@ -225,7 +225,7 @@ class SearchResult:
     """The answer to a search.
 
     Attributes:
-        total: Memories that match, of which `hits` are the best.
+        total: Memories that match, of which `hits` are the best; counting stops where ranking does, at 128.
         fallback: What did not work as usual and how the answer was made instead, or "".
         suggestion: A query that would find something, where this one did not, or "".
     """

@@ -17,6 +17,7 @@ from agent_memory.files import discover, naming
 from agent_memory.files.folder import ARCHIVE, TRASH, Folder
 from agent_memory.index import lookup
 from agent_memory.index.live import LiveIndex
+from agent_memory.index.preparing import prepare_memory
 from agent_memory.index.statistics import Statistics, statistics
 from agent_memory.model import Briefing, Memory, Record, SearchResult, Stat, SyncReport
 
@@ -425,9 +426,11 @@ class MemoryStore:
         """Index a file that was just written and return it as a memory."""
         from agent_memory.files import format as formats  # noqa: PLC0415
 
-        note = self._index.note(path, data, old=old, locked=locked)
-        memory = formats.parse(self._folder.stat(path), data).memory
-        return replace(memory, notes=(note,)) if note else memory
+        stat = self._folder.stat(path)
+        parsed = formats.parse(stat, data)
+        prepared = prepare_memory(stat, data, parsed.memory, parsed.problems)
+        note = self._index.note(prepared, old=old, locked=locked)
+        return replace(parsed.memory, notes=(note,)) if note else parsed.memory
 
     def _move(self, path: str, target: str) -> str:
         """Move a file to `target`, or beside it where that name is taken; return its new path."""
@@ -442,5 +445,5 @@ class MemoryStore:
             if new.startswith(TRASH):
                 self._index.forget(path)
             else:
-                self._index.note(new, data, old=path, locked=True)
+                self._noted(new, data, old=path, locked=True)
         return new

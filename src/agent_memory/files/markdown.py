@@ -1,7 +1,7 @@
 """What a Markdown text consists of: sections, headings, dates, links and named paths; text in, values out.
 
-This is no Markdown parser. It knows headings, fenced code and inline code as far as a memory needs them, and is forgiving
-where people are: a fence may stand in a list or a quotation. Headings inside HTML comments count.
+This is no Markdown parser. It knows headings, fenced code and inline code as far as a memory needs them, and it is
+forgiving where people are: a fence may stand in a list or a quotation. Headings inside HTML comments count.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ LONGEST = 2000
 
 SHORTEST = 1200
 """Characters that a piece of a longer section has at least, where the text allows it."""
+
+LONGEST_HEADING = 200
+"""Characters of a heading that count as its text; what is longer is a paragraph with a mark before it."""
 
 MOST_MENTIONS = 200
 
@@ -75,12 +78,13 @@ def _fences(body: str) -> list[Span]:
     if "```" not in body and "~~~" not in body:
         return []
     spans: list[Span] = []
-    opened, mark = -1, ""
+    opened, stop, mark = -1, 0, ""
     for match in _FENCE.finditer(body):
-        start = body.rfind("\n", 0, match.start()) + 1
+        if match.start() < stop:
+            continue  # only the first run on a line can be a fence
+        start = body.rfind("\n", stop, match.start()) + 1 or stop
         before = body[start : match.start()]
-        stop = body.find("\n", match.end())
-        stop = len(body) if stop < 0 else stop + 1
+        stop = body.find("\n", match.end()) + 1 or len(body)
         after = body[match.end() : stop]
         if opened < 0:
             if _CONTAINER.fullmatch(before) and (match[0][0] == "~" or "`" not in after):
@@ -91,9 +95,10 @@ def _fences(body: str) -> list[Span]:
     return [*spans, (opened, len(body))] if opened >= 0 else spans
 
 
-def _inside(position: int, spans: list[Span]) -> bool:
-    index = bisect_right(spans, (position, len(spans) and spans[-1][1])) - 1
-    return index >= 0 and spans[index][0] <= position < spans[index][1]
+def _fence_at(position: int, fences: list[Span]) -> Span | None:
+    """Return the fenced code that a position lies in."""
+    index = bisect_right(fences, position, key=lambda span: span[0]) - 1
+    return fences[index] if index >= 0 and position < fences[index][1] else None
 
 
 def _headings(body: str, fences: list[Span]) -> Iterator[Heading]:
@@ -101,7 +106,7 @@ def _headings(body: str, fences: list[Span]) -> Iterator[Heading]:
     found = _atx(body)
     if "\n---" in body or "\n===" in body:
         found = iter(sorted([*found, *_setext(body)]))
-    return (heading for heading in found if not _inside(heading[0], fences)) if fences else found
+    return (heading for heading in found if not _fence_at(heading[0], fences)) if fences else found
 
 
 def _atx(body: str) -> Iterator[Heading]:
@@ -110,7 +115,8 @@ def _atx(body: str) -> Iterator[Heading]:
         start = body.rfind("\n", 0, at) + 1
         if start == at or (at - start < 4 and not body[start:at].strip(" ")):
             text = match[2].strip()
-            yield start, 1 + len(match[1]), _ATX_TAIL.sub("", text).rstrip() if text.endswith("#") else text
+            text = _ATX_TAIL.sub("", text).rstrip() if text.endswith("#") else text
+            yield start, 1 + len(match[1]), text[:LONGEST_HEADING]
 
 
 def _setext(body: str) -> Iterator[Heading]:
@@ -122,8 +128,9 @@ def _setext(body: str) -> Iterator[Heading]:
         start = body.rfind("\n", 0, match.start()) + 1
         text = body[start : match.start()]
         before = body[body.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
-        if text.strip() and not _NO_SETEXT.match(text) and not _KEY.match(text) and not before.strip():
-            yield start, 1 if match[1][0] == "=" else 2, text.strip()
+        double = match[1][0] == "="
+        if text.strip() and not before.strip() and not _NO_SETEXT.match(text) and (double or not _KEY.match(text)):
+            yield start, 1 if double else 2, text.strip()[:LONGEST_HEADING]
 
 
 def _chapters(body: str, fences: list[Span]) -> Iterator[tuple[str, int, int]]:
@@ -148,7 +155,7 @@ def _chapters(body: str, fences: list[Span]) -> Iterator[tuple[str, int, int]]:
 def _has_text(body: str, start: int, end: int) -> bool:
     """Whether anything but an underline follows the line of a heading."""
     below = body.find("\n", start, end)
-    return below >= 0 and bool(body[below:end].strip("=- \t\r\n") or body[below:end].count("\n") > 1_000)
+    return below >= 0 and bool(body[below:end].strip("=- \t\r\n"))
 
 
 # --- cutting ------------------------------------------------------------------------------------------------------
@@ -156,24 +163,23 @@ def _has_text(body: str, start: int, end: int) -> bool:
 
 def _pieces(body: str, begin: int, end: int, fences: list[Span]) -> Iterator[Span]:
     """Yield the parts of a chapter without the blank lines around them."""
-    start, end = _trimmed(body, begin, end)
+    start = _first_line(body, begin, end)
+    if end - start > LONGEST:
+        end = start + len(body[start:end].rstrip())
     if end - start > LONGEST:
         places = _Places(body, start, end, fences)
         while end - start > LONGEST:
             cut = places.cut(start)
-            yield _trimmed(body, start, cut)
-            start, _ = _trimmed(body, cut, end)
+            yield start, start + len(body[start:cut].rstrip())
+            start = _first_line(body, cut, end)
     if start < end:
-        yield start, end
+        yield start, start + len(body[start:end].rstrip())
 
 
-def _trimmed(body: str, begin: int, end: int) -> Span:
-    """Move both ends inwards over white space, the first one only over whole lines."""
+def _first_line(body: str, begin: int, end: int) -> int:
+    """Return the start of the first line that is not blank, or of what is left of it; `end` if there is none."""
     match = _VISIBLE.search(body, begin, end)
-    if match is None:
-        return end, end
-    start = max(begin, body.rfind("\n", begin, match.start()) + 1)
-    return start, start + len(body[start:end].rstrip())
+    return end if match is None else max(begin, body.rfind("\n", begin, match.start()) + 1)
 
 
 class _Places:
@@ -196,8 +202,8 @@ class _Places:
             at = after
 
     def _note(self, at: int, after: int, *, blank: bool) -> None:
-        index = bisect_right(self.fences, (at, -1))
-        if index and self.fences[index - 1][0] < at < self.fences[index - 1][1]:
+        fence = _fence_at(at, self.fences)
+        if fence and fence[0] < at:
             self.code.append(at)
             return
         self.lines.append(at)
@@ -214,9 +220,9 @@ class _Places:
         for places in (self.paragraphs, self.items, self.lines):
             if (place := _nearest(places, low, high, ideal)) is not None:
                 return place
-        fence = next((f for f in self.fences[bisect_left(self.fences, (start + 1, 0)) :] if f[0] < high), None)
-        if fence and fence[1] - fence[0] <= LONGEST:
-            return fence[0]
+        fence = _fence_at(high, self.fences)
+        if fence and start < fence[0] and fence[1] - fence[0] <= LONGEST:
+            return fence[0]  # a short piece before it, rather than a block of code in two
         place = _nearest(self.code, low, high, ideal)
         return self._between_words(low, high) if place is None else place
 
@@ -281,7 +287,7 @@ def _day(match: re.Match[str]) -> date | None:
 _CODE = re.compile(r"`(?<!``)([^`\n]++(?:\n(?!\r?\n)[^`\n]++)*+)`(?!`)")
 _LINK = re.compile(
     r"\[\[(?P<wiki>[^\s\[\]|#][^\[\]|#\n]*+)(?:[|#][^\[\]\n]*+)?\]\]"
-    r"|\]\([ \t]*<?(?P<path>(?![/#])[^()\s<>#?:]+\.md)(?:#[^()\s<>]*)?>?(?:[ \t]+[\"'(][^\n]*?)?[ \t]*\)"
+    r"|\]\([ \t]*<?(?P<path>(?![/#])[^()\s<>#?:]+\.md)(?:#[^()\s<>]*)?>?(?:[ \t]+[\"'(][^\n]{0,200}?)?[ \t]*\)"
 )
 _PATH = re.compile(r"([^\s:#'\"=,;|\\!?&^<>%]++)(?:::\S*|:[0-9]+(?:[-:,][0-9]+)*:?|\#L[0-9]+(?:-L?[0-9]+)?)?")
 _LETTER = re.compile(r"[^\W\d_]")

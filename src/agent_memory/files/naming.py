@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 
 from agent_memory.errors import InvalidInput
 
@@ -19,6 +19,7 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²
 # Letters and marks that show nothing: two names that look alike must not be two agents.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])")
+_ISO_TIME = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt \t][0-9:., \t+Zz-]*)?")
 # Eight digits are a date only where they stand alone and name a day somebody could have written a memory on.
 _COMPACT_DATE = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})(?=[-_. ]|$)")
 
@@ -51,7 +52,7 @@ def check_agent(agent: str) -> str:
     """
     name = unicodedata.normalize("NFC", agent)
     if not name:
-        raise InvalidInput("the agent's name is empty", hint="an agent is named like its card, such as backend-engineer")
+        raise InvalidInput("the agent's name is empty", hint="use a name such as backend-engineer")
     wrong = ""
     if len(name) > LONGEST_AGENT or len(name.encode("utf-8", "surrogatepass")) > 255:
         wrong = f"is longer than {LONGEST_AGENT} characters"
@@ -180,3 +181,13 @@ def _dated(stem: str) -> tuple[date | None, int]:
         return date(int(year), int(month), int(day)), match.end()
     except ValueError:
         return None, 0
+
+
+def iso_day(text: str) -> date | None:
+    """Return the day of an ISO date or time, as forgiving as YAML: `2026-3-2` and `2026-03-02 10:00 +2` are fine."""
+    try:
+        if match := _ISO_TIME.fullmatch(text.strip()):
+            return date(*map(int, match.groups()))
+        return datetime.fromisoformat(text.strip()).date()
+    except ValueError:
+        return None

@@ -125,31 +125,48 @@ def _compound(text: str) -> tuple[list[str], list[str]]:
     return stems, exact
 
 
-class _Memo(dict[str, tuple[str, str]]):
-    """White-space chunk -> its (stems, exact) as joined text; a bounded cache of a pure function."""
+def _chunk(chunk: str) -> tuple[list[str], list[str]]:
+    """Tokens (stems, exact forms) of a text without white space."""
+    stems: list[str] = []
+    exact: list[str] = []
+    for match in _COMPOUND.finditer(unicodedata.normalize("NFKC", chunk)):
+        more, written = _compound(match.group())
+        stems += more
+        exact += written
+    return stems, exact
 
-    def __missing__(self, chunk: str) -> tuple[str, str]:
-        stems: list[str] = []
-        exact: list[str] = []
-        for match in _COMPOUND.finditer(unicodedata.normalize("NFKC", chunk)):
-            more, written = _compound(match.group())
-            stems += more
-            exact += written
-        found = (" ".join(stems), " ".join(exact))
+
+class _Memo(dict[str, str]):
+    """White-space chunk -> its tokens, each followed by a space; a bounded cache of a pure function.
+
+    Two of them, for stems and for exact forms, are filled together.
+    """
+
+    part = 0
+    twin: _Memo
+
+    def __missing__(self, chunk: str) -> str:
+        found = ["".join([f"{token} " for token in tokens]) for tokens in _chunk(chunk)]
         if len(chunk) <= LONGEST:
             if len(self) >= _REMEMBERED:
                 self.clear()
-            self[chunk] = found
-        return found
+                self.twin.clear()
+            self[chunk] = found[self.part]
+            self.twin[chunk] = found[1 - self.part]
+        return found[self.part]
 
 
-_memo = _Memo()
+_stems, _exact = _Memo(), _Memo()
+_stems.twin, _exact.twin, _exact.part = _exact, _stems, 1
 
 
 def analyse_joined(text: str) -> tuple[str, str]:
-    """Return the tokens of `text` as two strings with spaces between tokens (the form that is stored)."""
-    found = [_memo[chunk] for chunk in text.split()]
-    return " ".join([s for s, _ in found if s]), " ".join([e for _, e in found if e])
+    """Return the tokens of `text` as two strings (the form that is stored), each token followed by a space.
+
+    An exact form stands once, however often it occurs in the text.
+    """
+    chunks = text.split()
+    return "".join(map(_stems.__getitem__, chunks)), "".join(map(_exact.__getitem__, dict.fromkeys(chunks)))
 
 
 def analyse(text: str) -> Analysis:
@@ -162,3 +179,8 @@ def analyse(text: str) -> Analysis:
     """
     stems, exact = analyse_joined(text)
     return Analysis(stems.split(), exact.split())
+
+
+def stems_of(chunk: str) -> list[str]:
+    """Return the stems of a text without white space, such as one word of a snippet."""
+    return _stems[chunk].split()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from agent_memory.index.sqlite import PAGES_BITS, Index
+from agent_memory.index.rows import PAGES_BITS
+from agent_memory.index.sqlite import Index
 
 _PARTS = (
     'SELECT position, heading, start, "end", line, tokens FROM passages WHERE memory = ? ORDER BY position',

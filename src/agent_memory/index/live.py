@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import threading
@@ -14,7 +13,8 @@ from typing import TypeVar
 from agent_memory.errors import FolderVanished, StorageFailed
 from agent_memory.files.folder import Busy, Folder
 from agent_memory.files.signal import ChangeSignal
-from agent_memory.index import sync as syncing
+from agent_memory.index import opening, sync as syncing
+from agent_memory.index.preparing import Prepared
 from agent_memory.index.sqlite import Index, IndexUnusable, unusable
 from agent_memory.model import SyncReport
 
@@ -97,13 +97,13 @@ class LiveIndex:
         """Build the index anew from the files, whatever state it is in."""
         with self.mutex:
             self.close()
-            return syncing.rebuild(
+            return opening.rebuild(
                 self._folder, now_ns=time.time_ns(), timeout=self._timeout, damaged=True, progress=self._progress
             )
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def note(self, path: str, data: bytes, *, old: str | None = None, locked: bool = False) -> str:
+    def note(self, prepared: Prepared, *, old: str | None = None, locked: bool = False) -> str:
         """Index a file that was just written, so that the next read need not find it.
 
         The file is safe already: where the index cannot be written now, the next sync does it.
@@ -123,13 +123,8 @@ class LiveIndex:
                 lock = contextlib.nullcontext() if locked else self._folder.lock(timeout=self._timeout)
                 with lock, index.write():
                     if old is not None:
-                        index.rename(old, path)
-                    stat = self._folder.stat(path)
-                    syncing.put(
-                        index, stat, data, settled=False, fingerprint=hashlib.sha256(data).hexdigest()
-                    )
-            except FileNotFoundError:
-                return ""  # somebody removed it again at once; the next sync sees that
+                        index.rename(old, prepared.stat.path)
+                    syncing.put(index, prepared, settled=False)
             except (sqlite3.DatabaseError, StorageFailed, Busy) as error:
                 return f"the memory is saved, but not indexed yet ({error}); the next read does it"
             return ""
@@ -175,12 +170,12 @@ class LiveIndex:
             self._drop_signal()
         self._process = os.getpid()
         return self._use(
-            syncing.open_index(
+            opening.open_index(
                 self._folder, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress
             )
         )
 
-    def _use(self, opened: syncing.Opened) -> Index:
+    def _use(self, opened: opening.Opened) -> Index:
         self._index = opened.index
         self.fallback = self._opening_fallback = opened.fallback
         self.report = opened.report or SyncReport()
@@ -194,7 +189,7 @@ class LiveIndex:
         self._index = None
         problem = unusable(error) if isinstance(error, sqlite3.DatabaseError) else IndexUnusable(str(error))
         return self._use(
-            syncing.replace_index(
+            opening.replace_index(
                 self._folder, problem, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress
             )
         )

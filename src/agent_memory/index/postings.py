@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agent_memory.index.sqlite import PAGES_BITS, Index
+from agent_memory.index.rows import PAGES_BITS
+from agent_memory.index.sqlite import Index
 from agent_memory.index.where import BOUNDARY
 
 CANDIDATES = 128
@@ -58,8 +59,31 @@ def token_texts(index: Index, number: int) -> tuple[str, str, tuple[str, ...], s
 
 def having(index: Index, token: str) -> int:
     """Return in how many rows of the full-text table a token occurs (one row a memory, more for long ones)."""
-    row = index.connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (token,)).fetchone()
-    return int(row[0]) if row else 0
+    known = _remembered(index)
+    if token not in known:
+        row = index.connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (token,)).fetchone()
+        known[token] = int(row[0]) if row else 0
+    return int(known[token])
+
+
+def totals(index: Index) -> tuple[int, float, float]:
+    """Return the number of memories, the mean tokens of a memory and the mean tokens of a passage."""
+    known = _remembered(index)
+    if "" not in known:  # no token is empty
+        memories, tokens = index.connection.execute("SELECT count(*), total(tokens) FROM memories").fetchone()
+        (passages,) = index.connection.execute("SELECT count(*) FROM passages").fetchone()
+        known[""], known[" memory"], known[" passage"] = memories, tokens / (memories or 1), tokens / (passages or 1)
+    return int(known[""]), known[" memory"], known[" passage"]
+
+
+def _remembered(index: Index) -> dict[str, float]:
+    """What was counted since the index last changed."""
+    (version,) = index.connection.execute("PRAGMA data_version").fetchone()
+    now = (version, index.connection.total_changes)
+    if index.counted_at != now:
+        index.counts.clear()
+        index.counted_at = now
+    return index.counts
 
 
 def passage(index: Index, number: int, position: int) -> tuple[str, int, int, int]:
@@ -68,13 +92,6 @@ def passage(index: Index, number: int, position: int) -> tuple[str, int, int, in
         'SELECT heading, start, "end", line FROM passages WHERE memory = ? AND position = ?', (number, max(position, 0))
     ).fetchone()
     return row or ("", 0, 0, 1)
-
-
-def totals(index: Index) -> tuple[int, float, float]:
-    """Return the number of memories, the mean tokens of a memory and the mean tokens of a passage."""
-    memories, tokens = index.connection.execute("SELECT count(*), total(tokens) FROM memories").fetchone()
-    (passages,) = index.connection.execute("SELECT count(*) FROM passages").fetchone()
-    return int(memories), tokens / (memories or 1), tokens / (passages or 1)
 
 
 def supersessions(index: Index) -> dict[int, list[int]]:
@@ -88,12 +105,6 @@ def supersessions(index: Index) -> dict[int, list[int]]:
         if new != old:
             found.setdefault(new, []).append(old)
     return found
-
-
-def data_version(index: Index) -> tuple[int, int]:
-    """Return a value that changes whenever the index changes, by this or another process."""
-    (version,) = index.connection.execute("PRAGMA data_version").fetchone()
-    return int(version), index.connection.total_changes
 
 
 def vocabulary(index: Index) -> list[str]:

@@ -11,29 +11,40 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent_memory.index import analysis
-from agent_memory.index.where import BOUNDARY
+from agent_memory.index.rows import PAGES_BITS, Rows
 from agent_memory.model import Problem, Stat
-
-if TYPE_CHECKING:
-    from agent_memory.model import Memory
 
 SCHEMA = 1
 """Version of the tables; `migrations_notes/index-schema-<n>.md` says what changed."""
 
 APPLICATION = 0x414D5331  # "AMS1" in the header of the file, for `file` and for other programs
 VERSION = SCHEMA * 1000 + analysis.VERSION
-PAGE = 1000
-"""Tokens of a long memory that share a row of the full-text table; a page ends at the end of a passage."""
-
-PAGES_BITS = 10  # rowid of a page = number of the memory * 1024 + number of the page
 _SIGNS = "!#$%&''()*+,-./:;<=>?@[\\]^_`{|}~"  # every ASCII sign but the double quote; '' is one quote
 _PAGES = f"""
 CREATE VIRTUAL TABLE pages USING fts5(title, about, text, exact, tokenize="ascii tokenchars '{_SIGNS}'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(pages, 'row');
 """
+
+
+# No OR REPLACE: it opens a savepoint, at which FTS5 writes out what it has gathered so far, row for row.
+_INSERT_MEMORY = (
+    "INSERT INTO memories (number, path, id, agent, name, date, date_source, type, description, status, archived,"
+    " visibility, valid_until, recipient, fingerprint, size, body_start, tokens)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_PASSAGE = 'INSERT INTO passages (memory, position, heading, start, "end", line, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)'
+_INSERT_PAGE = "INSERT INTO pages (rowid, title, about, text, exact) VALUES (?, ?, ?, ?, ?)"
+
+
+_PRAGMAS = (
+    "synchronous = NORMAL",  # no fsync at a commit: what a power cut takes from the index, the next sync brings back
+    "wal_autocheckpoint = 4000",  # 16 MB; writing the log back costs more than a commit
+    "journal_size_limit = 16777216",
+    "temp_store = MEMORY",
+    "cache_size = -16000",
+)
 
 
 class IndexUnusable(Exception):
@@ -81,6 +92,8 @@ class Index:
         self.connection = connection
         self.path = path
         self._identity = _identity(path) if path else None
+        self.counts: dict[str, float] = {}  # see `postings`
+        self.counted_at = (0, 0)
 
     # -- opening ------------------------------------------------------------------------------------------------
 
@@ -253,51 +266,26 @@ class Index:
 
     # -- memories -----------------------------------------------------------------------------------------------
 
-    def put(self, memory: Memory, *, size: int, body_start: int) -> None:
-        """Insert a memory, or replace the one at its path.
-
-        Args:
-            size: Bytes of its file.
-            body_start: Characters of the file before the body.
-        """
+    def put(self, rows: Rows) -> None:
+        """Insert a memory, or replace the one at its path."""
         execute = self.connection.execute
-        row = execute("SELECT number FROM memories WHERE path = ?", (memory.path,)).fetchone()
-        if row:
-            self._drop_rows(row[0])
-        texts, exacts, lengths = _analyse_passages(memory)
-        number = execute(
-            "INSERT OR REPLACE INTO memories (number, path, id, agent, name, date, date_source, type, description,"
-            " status, archived, visibility, valid_until, recipient, fingerprint, size, body_start, tokens)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row[0] if row else None, memory.path, memory.id, memory.agent, memory.name, memory.date.isoformat(),
-                memory.date_source, memory.type, memory.description, memory.status, memory.archived,
-                memory.visibility, memory.valid_until.isoformat() if memory.valid_until else None, memory.to,
-                memory.fingerprint, size, body_start, sum(lengths),
-            ),
-        ).lastrowid  # fmt: skip
-        assert number is not None
         many = self.connection.executemany
-        many(
-            "INSERT INTO passages (memory, position, heading, start, \"end\", line, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (number, i, s.heading, s.start, s.end, s.line, n)
-                for i, (s, n) in enumerate(zip(memory.sections, lengths, strict=True))
-            ],
-        )
-        if memory.tags:
-            many("INSERT OR IGNORE INTO tags (memory, tag) VALUES (?, ?)", [(number, t) for t in memory.tags])
-        if memory.links:
-            many("INSERT OR IGNORE INTO links (memory, target) VALUES (?, ?)", [(number, t) for t in memory.links])
-        if memory.supersedes:
-            many("INSERT OR IGNORE INTO supersessions (memory, old) VALUES (?, ?)", [(number, o) for o in memory.supersedes])
-        if memory.files or memory.mentions:
-            declared = [(number, f, True) for f in memory.files] + [(number, f, False) for f in memory.mentions]
-            many("INSERT OR IGNORE INTO files (memory, file, declared) VALUES (?, ?, ?)", declared)
-        many(
-            "INSERT INTO pages (rowid, title, about, text, exact) VALUES (?, ?, ?, ?, ?)",
-            [(number << PAGES_BITS | i, *page) for i, page in enumerate(_pages(memory, texts, exacts, lengths))],
-        )
+        old = execute("SELECT number FROM memories WHERE path = ?", rows.memory[:1]).fetchone()
+        if old:
+            self._drop_rows(old[0])
+            execute("DELETE FROM memories WHERE number = ?", old)
+        number = execute(_INSERT_MEMORY, (old[0] if old else None, *rows.memory)).lastrowid
+        assert number is not None
+        many(_INSERT_PASSAGE, [(number, *passage) for passage in rows.passages])
+        if rows.tags:
+            many("INSERT INTO tags (memory, tag) VALUES (?, ?)", [(number, tag) for tag in rows.tags])
+        if rows.links:
+            many("INSERT INTO links (memory, target) VALUES (?, ?)", [(number, target) for target in rows.links])
+        if rows.supersessions:
+            many("INSERT INTO supersessions (memory, old) VALUES (?, ?)", [(number, o) for o in rows.supersessions])
+        if rows.files:
+            many("INSERT INTO files (memory, file, declared) VALUES (?, ?, ?)", [(number, *file) for file in rows.files])
+        many(_INSERT_PAGE, [(number << PAGES_BITS | i, *page) for i, page in enumerate(rows.pages)])
 
     def remove(self, path: str) -> None:
         """Forget a file and what was indexed from it."""
@@ -321,47 +309,13 @@ class Index:
         self.connection.execute("DELETE FROM pages WHERE rowid BETWEEN ? AND ?", (first, first + (1 << PAGES_BITS) - 1))
 
 
-def _analyse_passages(memory: Memory) -> tuple[list[str], list[str], list[int]]:
-    """Stems, exact forms and number of stems of each passage."""
-    texts, exacts, lengths = [], [], []
-    for section in memory.sections:
-        stems, exact = analysis.analyse_joined(memory.body[section.start : section.end])
-        texts.append(stems)
-        exacts.append(exact)
-        lengths.append(stems.count(" ") + 1 if stems else 0)
-    return texts, exacts, lengths
-
-
-def _pages(
-    memory: Memory, texts: list[str], exacts: list[str], lengths: list[int]
-) -> Iterator[tuple[str, str, str, str]]:
-    """Rows of the full-text table: (title, about, text, exact), the first two only on the first page."""
-    stem = memory.id.rpartition("/")[2]
-    title, title_exact = analysis.analyse_joined(f"{memory.name} {stem.replace('-', ' ')}")
-    about, about_exact = analysis.analyse_joined(f"{memory.description} {' '.join(memory.tags)} {memory.type}")
-    limit = max(PAGE, sum(lengths) // ((1 << PAGES_BITS) - 2))
-    start, count = 0, 0
-    bounds = []
-    for i, length in enumerate(lengths):
-        count += length
-        if count >= limit:
-            bounds.append((start, i + 1))
-            start, count = i + 1, 0
-    if start < len(lengths) or not bounds:
-        bounds.append((start, len(lengths)))
-    for n, (low, high) in enumerate(bounds):
-        text = f" {BOUNDARY} ".join(texts[low:high])
-        exact = " ".join(exacts[low:high])
-        yield (title, about, text, f"{title_exact} {about_exact} {exact}") if n == 0 else ("", "", text, exact)
-
-
 def _connect(path: Path | None, *, timeout: float, create: bool = False) -> sqlite3.Connection:
     if path is None:
         name = ":memory:"
     else:
         name = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
     connection = sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
-    for pragma in ("synchronous = NORMAL", "temp_store = MEMORY", "cache_size = -16000", "journal_size_limit = 16777216"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-from agent_memory.errors import FolderVanished, StorageFailed, Unreadable
-from agent_memory.files.folder import STORE, Busy, Folder, Listing
-from agent_memory.index.sqlite import Index, IndexUnusable
-from agent_memory.model import Problem, Stat, SyncReport
+from agent_memory.errors import FolderVanished, Unreadable
+from agent_memory.files.folder import STORE, Folder, Listing, Seen
+from agent_memory.index.preparing import Prepared, prepare_all
+from agent_memory.index.sqlite import Index
+from agent_memory.model import Stat, SyncReport
 
 COARSE_NS = 2_000_000_000
 """Two changes this far apart have different time stamps on every file system we know (FAT: 2 s)."""
@@ -52,7 +51,7 @@ class Difference:
     unchanged: int
 
 
-def difference(disk: list[Stat], index: list[Entry], *, unread: tuple[str, ...] = (), full: bool = False) -> Difference:
+def difference(disk: list[Seen], index: list[Entry], *, unread: tuple[str, ...] = (), full: bool = False) -> Difference:
     """Merge two listings that are sorted by path.
 
     Args:
@@ -64,16 +63,16 @@ def difference(disk: list[Stat], index: list[Entry], *, unread: tuple[str, ...] 
     unchanged = 0
     i = j = 0
     while i < len(disk) or j < len(index):
-        if j == len(index) or (i < len(disk) and disk[i].path < index[j][0]):
-            read.append(disk[i])
+        if j == len(index) or (i < len(disk) and disk[i][0] < index[j][0]):
+            read.append(Stat._make(disk[i]))
             i += 1
-        elif i == len(disk) or index[j][0] < disk[i].path:
+        elif i == len(disk) or index[j][0] < disk[i][0]:
             if not index[j][0].startswith(unread or ("\0",)):
                 removed.append(index[j][0])
             j += 1
         else:
             if full or not index[j][5] or disk[i] != index[j][:5]:
-                read.append(disk[i])
+                read.append(Stat._make(disk[i]))
             else:
                 unchanged += 1
             i, j = i + 1, j + 1
@@ -207,12 +206,13 @@ class _Apply:
         self.settled = True
 
     def run(self, plan: Difference) -> _Apply:
+        """Read what is to be read, bring its rows up to date, drop what is gone."""
         gone = {self.fingerprints[path]: path for path in reversed(plan.removed) if self.fingerprints[path]}
         kept = set()
-        for done, stat in enumerate(plan.read):
+        for done, prepared in enumerate(prepare_all(self.folder, plan.read, self._known(plan))):
             if self.progress and done % 64 == 0:
                 self.progress(done, len(plan.read))
-            old = self.one(stat, gone)
+            old = self.one(prepared, gone)
             if old:
                 kept.add(old)
         for path in plan.removed:
@@ -223,142 +223,46 @@ class _Apply:
             self.progress(len(plan.read), len(plan.read))
         return self
 
-    def one(self, stat: Stat, gone: dict[str, str]) -> str | None:
-        """Read one file and bring its rows up to date; return the old path if it was renamed."""
-        known = self.fingerprints.get(stat.path)
-        try:
-            data, stat = self.folder.read(stat.path)
-        except FileNotFoundError:
-            self.settled = False  # vanished since the listing; the next sync sees it
-            return None
-        except Unreadable as error:
-            self._unreadable(stat, error)
-            return None
-        fingerprint = hashlib.sha256(data).hexdigest()
-        settled = is_settled(stat, now_ns=self.now_ns)
+    def _known(self, plan: Difference) -> dict[str, str]:
+        """Fingerprints that make a second analysis needless; not of a memory that is dated by its file's time."""
+        if not self.fingerprints:
+            return {}
+        rows = self.index.connection.execute("SELECT path FROM memories WHERE date_source = 'file_time'")
+        by_file = {path for (path,) in rows}
+        paths = [stat.path for stat in plan.read if stat.path in self.fingerprints and stat.path not in by_file]
+        return {path: self.fingerprints[path] for path in paths}
+
+    def one(self, prepared: Prepared, gone: dict[str, str]) -> str | None:
+        """Bring the rows of one file up to date; return the old path if it was renamed."""
+        path = prepared.stat.path
+        settled = is_settled(prepared.stat, now_ns=self.now_ns) and not prepared.vanished
         self.settled = self.settled and settled
-        if known == fingerprint and not self._dated_by_file(stat.path):
+        if prepared.vanished:
+            return None  # since the listing; the next sync sees it
+        known = self.fingerprints.get(path)
+        old = None
+        if known is None:
+            old = gone.pop(prepared.fingerprint, None)
+            if old:
+                self.index.rename(old, path)
+                self.renamed += 1
+            else:
+                self.added += 1
+        elif known == prepared.fingerprint:
             self.unchanged += 1
-            self.index.set_entry(stat, settled=settled, fingerprint=fingerprint)
-            return None
-        old = gone.pop(fingerprint, None) if known is None else None
-        if old:
-            self.index.rename(old, stat.path)
-            self.renamed += 1
-        elif known is None:
-            self.added += 1
-        elif known != fingerprint:
-            self.changed += 1
         else:
-            self.unchanged += 1
-        put(self.index, stat, data, settled=settled, fingerprint=fingerprint)
+            self.changed += 1
+        put(self.index, prepared, settled=settled)
         return old
 
-    def _dated_by_file(self, path: str) -> bool:
-        row = self.index.connection.execute("SELECT date_source FROM memories WHERE path = ?", (path,)).fetchone()
-        return row is not None and row[0] == "file_time"
 
-    def _unreadable(self, stat: Stat, error: Unreadable) -> None:
-        if stat.path in self.fingerprints:
-            self.index.remove(stat.path)
-            self.changed += 1
-        settled = is_settled(stat, now_ns=self.now_ns)
-        self.settled = self.settled and settled
-        self.index.set_entry(stat, settled=settled, fingerprint="")
-        self.index.set_problems(stat.path, (problem_of(stat.path, error),))
-
-
-def problem_of(path: str, error: Unreadable) -> Problem:
-    """Say what an unreadable file's problem is."""
-    return Problem(path=path, line=error.line, message=error.reason, indexed=False)
-
-
-def put(index: Index, stat: Stat, data: bytes, *, settled: bool, fingerprint: str) -> None:
+def put(index: Index, prepared: Prepared, *, settled: bool) -> None:
     """Bring the rows of one file up to date; the caller holds the lock and the transaction."""
-    from agent_memory.files import format as formats  # noqa: PLC0415  pydantic and yaml, only where something changed
-
-    try:
-        parsed = formats.parse(stat, data)
-    except Unreadable as error:
-        index.remove(stat.path)
-        index.set_problems(stat.path, (problem_of(stat.path, error),))
-    else:
-        characters = len(data.decode("utf-8", "replace"))
-        index.put(parsed.memory, size=len(data), body_start=characters - len(parsed.memory.body))
-        index.set_problems(stat.path, parsed.problems)
-    index.set_entry(stat, settled=settled, fingerprint=fingerprint)
-
-
-# -- opening, and what happens when that fails ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """An index that can answer.
-
-    Attributes:
-        report: What building it did; None if it was there already.
-        fallback: What did not work as usual, or "".
-    """
-
-    index: Index
-    report: SyncReport | None = None
-    fallback: str = ""
-
-
-def open_index(folder: Folder, *, now_ns: int, timeout: float, progress: Progress | None = None) -> Opened:
-    """Open the index of `folder`; build it where there is none or it does not serve; else answer from the files.
-
-    Never fails because of the index: what went wrong is told in `fallback`.
-    """
-    try:
-        return Opened(index=Index.open(folder.root / INDEX))
-    except IndexUnusable as error:
-        return replace_index(folder, error, now_ns=now_ns, timeout=timeout, progress=progress)
-
-
-def replace_index(
-    folder: Folder, problem: IndexUnusable, *, now_ns: int, timeout: float, progress: Progress | None = None
-) -> Opened:
-    """Find something that answers in the place of an index with a problem: a new one, or one in memory."""
-    why = str(problem)
-    if problem.replaceable:
-        try:
-            report = rebuild(folder, now_ns=now_ns, timeout=timeout, damaged=problem.damaged, progress=progress)
-            told = "" if problem.missing else f"{why}; it was rebuilt from the files"
-            return Opened(index=Index.open(folder.root / INDEX), report=replace(report, rebuilt=why), fallback=told)
-        except (IndexUnusable, StorageFailed, Busy, sqlite3.Error, OSError) as error:
-            why = f"{why}, and building one failed: {error}" if not problem.missing else str(error)
-    return scan(folder, now_ns=now_ns, why=why, progress=progress)
-
-
-def scan(folder: Folder, *, now_ns: int, why: str, progress: Progress | None = None) -> Opened:
-    """Make a private index in memory, from a copy of the one on disk if that can be read, and bring it up to date."""
-    index = Index.copy(folder.root / INDEX) or Index.in_memory()
-    report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, progress=progress)
-    return Opened(index=index, report=report, fallback=f"{why}; answered from the files, without writing an index")
-
-
-def rebuild(
-    folder: Folder, *, now_ns: int, timeout: float, damaged: bool = False, progress: Progress | None = None
-) -> SyncReport:
-    """Build the index anew beside the old one and swap it in."""
-    target = folder.root / INDEX
-    folder.prepare()
-    with folder.lock(timeout=timeout):
-        if not damaged:
-            with contextlib.suppress(IndexUnusable):  # another process may have built it while we waited
-                Index.open(target).close()
-                return SyncReport()
-        aside = Path(f"{target}.new")
-        index = Index.aside(aside)
-        try:
-            report = sync(index, folder, now_ns=now_ns, timeout=timeout, force=True, progress=progress)
-            index.publish(target, damaged=damaged)
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                index.close()
-            with contextlib.suppress(FileNotFoundError):
-                aside.unlink()
-            raise
-    return report
+    path = prepared.stat.path
+    if not prepared.same:
+        if prepared.rows is None:
+            index.remove(path)
+        else:
+            index.put(prepared.rows)
+        index.set_problems(path, prepared.problems)
+    index.set_entry(prepared.stat, settled=settled, fingerprint=prepared.fingerprint)

@@ -7,7 +7,7 @@ its own name; the text of a query only ever enters as a parameter, and inside a 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -46,15 +46,15 @@ class Pattern(Protocol):
     """
 
     @property
-    def written(self) -> str: ...
+    def written(self) -> str: ...  # noqa: D102
     @property
-    def position(self) -> int: ...
+    def position(self) -> int: ...  # noqa: D102
     @property
-    def glob(self) -> str: ...
+    def glob(self) -> str: ...  # noqa: D102
     @property
-    def shortest(self) -> int: ...
+    def shortest(self) -> int: ...  # noqa: D102
     @property
-    def longest(self) -> int: ...
+    def longest(self) -> int: ...  # noqa: D102
 
     def accepts(self, token: str) -> bool:
         """Whether the pattern stands for `token`."""
@@ -73,7 +73,7 @@ def folded_path(path: str) -> str:
 
 
 class Where:
-    """Collects the parameters of one SQL condition; the pieces must be joined in the order in which they were asked for.
+    """Collects the parameters of one SQL condition; its pieces must be joined in the order they were asked for.
 
     Attributes:
         parameters: Values for the question marks, in order.
@@ -82,9 +82,16 @@ class Where:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.parameters: list[str] = []
-        self._expanded: dict[tuple[str, int, int, str], list[str]] = {}
-        connection.create_function("folded", 1, folded, deterministic=True)
-        connection.create_function("folded_path", 1, folded_path, deterministic=True)
+        self._expanded: dict[Pattern, list[str]] = {}
+        self._teach()
+
+    def _teach(self) -> None:
+        """Give the connection the functions that fold; once, because it may not change them in the middle of a reading."""
+        try:
+            self.connection.execute("SELECT folded(''), folded_path('')").fetchone()
+        except self.connection.OperationalError:
+            self.connection.create_function("folded", 1, folded, deterministic=True)
+            self.connection.create_function("folded_path", 1, folded_path, deterministic=True)
 
     def _put(self, value: str) -> str:
         self.parameters.append(value)
@@ -134,34 +141,36 @@ class Where:
         Raises:
             InvalidQuery: The pattern stands for more than `EXPANSIONS` words.
         """
-        key = (pattern.glob, pattern.shortest, pattern.longest, pattern.written)
-        if key not in self._expanded:
-            found = list(islice(self._terms(pattern), EXPANSIONS + 1))
-            if len(found) > EXPANSIONS:
-                raise too_broad(pattern)
-            self._expanded[key] = found
-        return self._expanded[key]
+        if pattern not in self._expanded:
+            self._expanded[pattern] = self._terms(pattern)
+        return self._expanded[pattern]
 
-    def _terms(self, pattern: Pattern) -> Iterator[str]:
+    def _terms(self, pattern: Pattern) -> list[str]:
         self._need_vocabulary()
         start = _literal_start(pattern.glob)
         rows = self.connection.execute(
-            "SELECT term FROM vocabulary WHERE term >= ? AND term <= ? AND length(term) BETWEEN ? AND ? AND term GLOB ?",
+            "SELECT term FROM vocabulary"
+            " WHERE term >= ? AND term <= ? AND length(term) BETWEEN ? AND ? AND term GLOB ?",
             (start, start + _LAST, pattern.shortest, pattern.longest, _glob(pattern.glob)),
         )
-        return (term for (term,) in rows if term != BOUNDARY and pattern.accepts(term))
+        terms = (term for (term,) in rows if term != BOUNDARY and pattern.accepts(term))
+        found = list(islice(terms, EXPANSIONS + 1))
+        rows.close()
+        if len(found) > EXPANSIONS:
+            raise too_broad(pattern)
+        return found
 
     def _need_vocabulary(self) -> None:
         """Make the list of words for this connection where the index does not bring one."""
-        names = "SELECT name FROM sqlite_master UNION ALL SELECT name FROM sqlite_temp_master"
-        if ("vocabulary",) not in self.connection.execute(f"SELECT name FROM ({names}) WHERE name = 'vocabulary'").fetchall():
+        named = "SELECT name FROM sqlite_master UNION ALL SELECT name FROM sqlite_temp_master"
+        if ("vocabulary",) not in self.connection.execute(named).fetchall():
             self.connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, pages, row)")
 
 
 def too_broad(pattern: Pattern) -> InvalidQuery:
     """Return the error for a pattern that stands for more than `EXPANSIONS` words."""
     return InvalidQuery(
-        f"{pattern.written} stands for more than {EXPANSIONS:,} words of this store",
+        f"{pattern.written or pattern.glob} stands for more than {EXPANSIONS:,} words of this store",
         position=pattern.position,
         hint="write more letters of it",
     )

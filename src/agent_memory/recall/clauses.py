@@ -1,89 +1,24 @@
 """The conditions a query is made of: each is a value that means the same in SQL and in Python.
 
-`matches()` looks at one document and is the oracle of `where()`, which asks the builder of an engine for SQL; a property
-test holds the two together. `docs/query.md` says what each condition means.
+`matches()` looks at one document and is the oracle of `where()`, which asks the builder of an engine for SQL; a
+property test holds the two together. `docs/query.md` says what each condition means.
 """
+
+# ruff: noqa: D102  the class says what it means; what its methods do is said once, at Clause and Expanding
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import Literal
 
-from agent_memory.index.analysis import LONGEST, analyse
-from agent_memory.index.where import BOUNDARY, Column, Where, folded, folded_path
-from agent_memory.model import Memory
+from agent_memory.index.analysis import LONGEST
+from agent_memory.index.where import Column, Where, folded, folded_path
+from agent_memory.recall.document import STREAMS, Document, Stream
 from agent_memory.recall.spelling import near
-
-Stream = Literal["title", "about", "text"]
-STREAMS: tuple[Stream, ...] = ("title", "about", "text")
-"""Where words are looked for: in the name, in description, tags and type, in the body."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """What a query sees of a memory.
-
-    Attributes:
-        state: The status that holds.
-        files: Paths the memory speaks about, declared or named in the body.
-        title: Stems of the name and of the file's name.
-        about: Stems of description, tags and type.
-        text: Stems of the body, with `¶` between passages.
-        exact: Written forms that differ from their stems, of all of these.
-    """
-
-    id: str
-    agent: str
-    type: str
-    name: str
-    date: date
-    state: str
-    tags: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    title: tuple[str, ...] = ()
-    about: tuple[str, ...] = ()
-    text: tuple[str, ...] = ()
-    exact: frozenset[str] = frozenset()
-
-    def stream(self, name: Stream) -> tuple[str, ...]:
-        """Return one of the three streams of stems."""
-        return {"title": self.title, "about": self.about, "text": self.text}[name]
-
-    def tokens(self) -> Iterator[str]:
-        """Yield every token, stems first."""
-        for token in (*self.title, *self.about, *self.text, *self.exact):
-            if token != BOUNDARY:
-                yield token
-
-
-def document(memory: Memory, *, state: str) -> Document:
-    """Return what a query sees of `memory`, analysed as the index does it."""
-    stem = memory.id.rpartition("/")[2]
-    title = analyse(f"{memory.name} {stem.replace('-', ' ')}")
-    about = analyse(f"{memory.description} {' '.join(memory.tags)} {memory.type}")
-    passages = [analyse(memory.body[section.start : section.end]) for section in memory.sections]
-    text: list[str] = []
-    for passage in passages:
-        text += [BOUNDARY, *passage.stems] if text else passage.stems
-    return Document(
-        id=memory.id,
-        agent=memory.agent,
-        type=memory.type,
-        name=memory.name,
-        date=memory.date,
-        state=state,
-        tags=memory.tags,
-        files=(*memory.files, *memory.mentions),
-        title=tuple(title.stems),
-        about=tuple(about.stems),
-        text=tuple(text),
-        exact=frozenset(token for analysis in (title, about, *passages) for token in analysis.exact),
-    )
 
 
 class Clause(ABC):
@@ -125,7 +60,7 @@ class All(Clause):
 
 
 @dataclass(frozen=True, slots=True)
-class Any_(Clause):
+class Any_(Clause):  # noqa: N801  `Any` is taken
     """Holds where at least one part holds."""
 
     parts: tuple[Clause, ...]
@@ -361,3 +296,24 @@ def _glob(pattern: str) -> re.Pattern[str]:
         return re.compile(first, re.DOTALL)
     middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1])
     return re.compile(f"{first}{middle}.*{rest[-1]}", re.DOTALL)
+
+
+def all_of(parts: Iterable[Clause | None]) -> Clause | None:
+    """Join what has a meaning by "and", as flat as can be."""
+    flat: list[Clause] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, All) else [part] if part else []
+    real = [part for part in flat if not isinstance(part, Everything)]
+    if len(real) > 1:
+        return All(tuple(real))
+    return next(iter(real or flat), None)
+
+
+def any_of(parts: Iterable[Clause | None]) -> Clause | None:
+    """Join what has a meaning by "or", as flat as can be."""
+    flat: list[Clause] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Any_) else [part] if part else []
+    if any(isinstance(part, Everything) for part in flat):
+        return Everything()
+    return Any_(tuple(flat)) if len(flat) > 1 else next(iter(flat), None)

@@ -15,7 +15,8 @@ from agent_memory.errors import InvalidQuery
 
 FORMS = (
     "write 2026, 2026-03, 2026-03-02, [2026-01 TO 2026-06], >=2026-03, today, yesterday, last week, this quarter,"
-    " last 30 days, 3 weeks ago, march 2026, last spring, since 2026-03, before june or between 2026-01 and 2026-03"
+    " last 30 days, 3 weeks ago, march 2026, last spring, since 2026-03, before june, between 2026-01 and 2026-03;"
+    " quote several words or join them by dashes"
 )
 
 
@@ -40,7 +41,11 @@ _NAMED = {
     **{name[:3]: (i, 1) for i, name in enumerate(_MONTHS, 1)},
     "sept": (9, 1),
     **{f"q{i}": (3 * i - 2, 3) for i in (1, 2, 3, 4)},
-    **{"spring": (3, 3), "summer": (6, 3), "autumn": (9, 3), "fall": (9, 3), "winter": (12, 3)},
+    "spring": (3, 3),
+    "summer": (6, 3),
+    "autumn": (9, 3),
+    "fall": (9, 3),
+    "winter": (12, 3),
 }
 """Name -> its first month and its number of months."""
 
@@ -99,10 +104,11 @@ def _end_of_gap(text: str, at: int) -> int:
 
 def _range(words: list[str], today: date) -> Days:
     """A period, or something open or closed made of periods."""
+    joint = next((joint for joint in ("to", "..") if joint in words), "")
     match words:
         case ["[" | "{" as opening, *inner, "]" | "}" as closing]:
             return _bracketed(opening, inner, closing, today)
-        case [str(word), *rest] if word in _SINCE and not {"to", ".."} & set(rest):
+        case [str(word), *rest] if word in _SINCE and not joint:
             days = _period(rest, today)
             return Days(days.first if _SINCE[word] == "since" else _after(days), None)
         case [str(word), *rest] if word in _UNTIL:
@@ -110,12 +116,9 @@ def _range(words: list[str], today: date) -> Days:
             return Days(None, days.last if _UNTIL[word] == "until" else _before(days))
         case ["between", *rest]:
             return _joined(rest, "and", today)
-        case ["from", *rest]:
-            return _joined(rest, "to" if "to" in rest else "..", today)
-    for joint in ("to", ".."):
-        if joint in words:
-            return _joined(words, joint, today)
-    return _period(words, today)
+    if joint:
+        return _joined(words[1:] if words[0] == "from" else words, joint, today)
+    return Days(*_period(words, today))
 
 
 def _joined(words: list[str], joint: str, today: date) -> Days:
@@ -157,20 +160,16 @@ def _period(words: list[str], today: date) -> _Span:
     while words and words[0] in _FILLERS:
         words = words[1:]
     match words:
-        case ["today"]:
-            return _Span(today, today)
-        case ["yesterday"]:
-            return _Span(today - timedelta(1), today - timedelta(1))
         case [str(number)] if number[0].isdigit():
             return _numbered(number)
+        case [str(name)]:
+            return _latest(name, today)
         case [str(number), str(unit), "ago"]:
             return _around(_back(today, _count(number), _unit(unit)), _unit(unit))
         case [str(word), str(number), str(unit)] if word in _LAST:
             return _Span(_back(today, _count(number), _unit(unit)), today)
         case [str(word), str(name)] if word in _LAST or word in _THIS:
             return _relative(name, today, last=word in _LAST)
-        case [str(name)]:
-            return _latest(name, today)
         case [str(name), str(year)] if len(year) == 4:
             return _months(int(year), *_named(name))
     raise ValueError(words)
@@ -206,7 +205,9 @@ def _relative(name: str, today: date, *, last: bool) -> _Span:
 
 
 def _latest(name: str, today: date) -> _Span:
-    """The latest month, quarter or season of that name that has begun."""
+    """Today, yesterday, or the latest month, quarter or season of that name that has begun."""
+    if name in ("today", "yesterday"):
+        return _around(today - timedelta(name == "yesterday"), "day")
     span = _months(today.year, *_named(name))
     return span if span.first <= today else _months(today.year - 1, *_named(name))
 

@@ -1,11 +1,11 @@
-"""The query language: Whoosh cuts a text into words, phrases, fields, groups and operators; this room gives them meaning.
+"""The query language: Whoosh cuts a text into words, phrases, fields, groups and operators; here they get a meaning.
 
 Only Whoosh's parser takes part. Where its own syntax falls short (words such as `http://x` or `f(x)`, values of fields,
 positions for errors) its taggers and filters are replaced by ours, as it provides for.
 """
 
-# mypy: allow-untyped-calls, allow-any-generics
-# (Whoosh is typed only in part.)
+# Whoosh is typed only in part.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
@@ -16,16 +16,29 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar, cast
 
-from whoosh.qparser import GroupPlugin, OperatorsPlugin, Plugin, QueryParser, RegexTagger, syntax
+from whoosh.qparser import syntax
+from whoosh.qparser.default import QueryParser
+from whoosh.qparser.plugins import GroupPlugin, OperatorsPlugin, Plugin
+from whoosh.qparser.taggers import RegexTagger
 
 from agent_memory.errors import InvalidQuery
-from agent_memory.index.analysis import LONGEST, analyse, fold
+from agent_memory.index.analysis import analyse
 from agent_memory.index.where import Column
-from agent_memory.recall import dates
+from agent_memory.recall import dates, words
 from agent_memory.recall.clauses import (
-    STREAMS, All, Any_, Clause, DateRange, Everything, Expanding, Field, File, Fuzzy, Not, Phrase, Prefix, Stream, Wildcard,
-    Word, Words, has_wildcard,
-)  # fmt: skip
+    Clause,
+    DateRange,
+    Everything,
+    Expanding,
+    Field,
+    File,
+    Not,
+    Words,
+    all_of,
+    any_of,
+    has_wildcard,
+)
+from agent_memory.recall.document import STREAMS, Stream
 from agent_memory.recall.query import Query
 from agent_memory.recall.spelling import distance
 
@@ -39,8 +52,8 @@ MAX_VALUE = 1_000
 
 _STREAM: dict[str, tuple[Stream, ...]] = {"name": ("title",), "text": ("text",)}
 _MEANT = {
-    "author": "agent", "owner": "agent", "by": "agent", "kind": "type", "category": "type", "label": "tag", "state": "status",
-    "title": "name", "topic": "name", "path": "file", "folder": "file", "body": "text", "content": "text",
+    "author": "agent", "owner": "agent", "by": "agent", "kind": "type", "category": "type", "label": "tag",
+    "state": "status", "title": "name", "topic": "name", "path": "file", "folder": "file", "body": "text",
 }  # fmt: skip
 _DATE_WORDS = frozenset("since from after before until till between on year month day when".split())
 
@@ -49,12 +62,10 @@ _FIELD = re.compile(r"(?P<name>[^\W\d]\w*):(?!:|//)(?=[^\s)])")
 _NO_FIELD = re.compile(r"[/\\]|[0-9]+(?![\w-])")  # `C:\x` and `localhost:8080` are words
 _VALUE = re.compile(rf'"(?P<quoted>[^"]*)"|(?P<bare>{_CHUNK})')
 _DATE_VALUE = re.compile(rf'"(?P<quoted>[^"]*)"|(?P<bare>[\[{{][^\]}}"]*[\]}}]|[<>]=?"[^"]*"|{_CHUNK})')
-_FUZZY = re.compile(r"(?P<word>.*\w)~(?P<distance>[0-9]*)")
 _T = TypeVar("_T")
-_WIDE = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-class _Leaf(syntax.SyntaxNode):  # type: ignore[misc]
+class _Leaf(syntax.SyntaxNode):
     """A word, phrase or field as it was written."""
 
     startchar: int
@@ -81,32 +92,32 @@ class _Valued(_Leaf):
         self.at = at  # offset of the value
 
 
-class _Together(syntax.GroupNode):  # type: ignore[misc]
+class _Together(syntax.GroupNode):
     """Side by side, in parentheses or at the top."""
 
 
-class _And(syntax.GroupNode):  # type: ignore[misc]
+class _And(syntax.GroupNode):
     """Joined by AND."""
 
 
-class _Or(syntax.GroupNode):  # type: ignore[misc]
+class _Or(syntax.GroupNode):
     """Joined by OR."""
 
 
-class _Must(syntax.Wrapper):  # type: ignore[misc]
+class _Must(syntax.Wrapper):
     """After a plus sign."""
 
 
-class _Negated(syntax.Wrapper):  # type: ignore[misc]
+class _Negated(syntax.Wrapper):
     """After NOT or a dash."""
 
 
-class _Words(RegexTagger):  # type: ignore[misc]
+class _Words(RegexTagger):
     def create(self, parser: Any, match: re.Match[str]) -> _Leaf:  # noqa: ARG002
         return _BareWord(match.group())
 
 
-class _Phrases(RegexTagger):  # type: ignore[misc]
+class _Phrases(RegexTagger):
     def create(self, parser: Any, match: re.Match[str]) -> _Leaf:  # noqa: ARG002
         if match["text"] is None:
             raise InvalidQuery("a quotation is not closed", position=match.start(), hint='add the second "')
@@ -115,7 +126,7 @@ class _Phrases(RegexTagger):  # type: ignore[misc]
         return _Quoted(match["text"])
 
 
-class _Fields(RegexTagger):  # type: ignore[misc]
+class _Fields(RegexTagger):
     def match(self, parser: Any, text: str, pos: int) -> _Leaf | None:  # noqa: ARG002
         found = _FIELD.match(text, pos)
         if not found:
@@ -153,7 +164,7 @@ def _no_value(name: str, text: str, at: int) -> NoReturn:
     raise InvalidQuery(f"{name}: takes one value", position=at, hint=hint)
 
 
-class _Syntax(Plugin):  # type: ignore[misc]
+class _Syntax(Plugin):
     """Words, phrases and fields, and a look at the flat list of them before it becomes a tree."""
 
     def taggers(self, parser: Any) -> list[tuple[RegexTagger, int]]:  # noqa: ARG002
@@ -190,12 +201,13 @@ def _checked(parser: Any, nodes: Iterable[Any]) -> Any:  # noqa: ARG001
             continue
         if isinstance(node, GroupPlugin.CloseBracket):
             _check_close(before, node, opened)
-        elif isinstance(node, syntax.InfixOperator):
-            if before is None or isinstance(before, (GroupPlugin.OpenBracket, syntax.Operator)):
-                _dangling(node)
-        if isinstance(node, GroupPlugin.OpenBracket):
+        elif isinstance(node, GroupPlugin.OpenBracket):
             opened.append(node.startchar)
-        conditions += not isinstance(node, (_BareWord, GroupPlugin.CloseBracket)) or has_wildcard(node.text) or "~" in node.text
+        elif isinstance(node, syntax.InfixOperator) and (
+            before is None or isinstance(before, (GroupPlugin.OpenBracket, syntax.Operator))
+        ):
+            _dangling(node)
+        conditions += _is_condition(node)
         _check_size(node, len(opened), conditions)
         before = node
     if isinstance(before, syntax.Operator):
@@ -203,6 +215,13 @@ def _checked(parser: Any, nodes: Iterable[Any]) -> Any:  # noqa: ARG001
     if opened:
         raise InvalidQuery("a parenthesis is not closed", position=opened[-1], hint='add ")" or quote the text')
     return nodes
+
+
+def _is_condition(node: Any) -> bool:
+    """Whether a node adds to the size of the SQL: bare words become one condition together."""
+    if isinstance(node, _BareWord):
+        return has_wildcard(node.text) or "~" in node.text
+    return not isinstance(node, GroupPlugin.CloseBracket)
 
 
 def _check_close(before: Any, node: Any, opened: list[int]) -> None:
@@ -217,17 +236,23 @@ def _check_close(before: Any, node: Any, opened: list[int]) -> None:
 
 def _check_size(node: Any, depth: int, conditions: int) -> None:
     if depth > MAX_DEPTH:
-        raise InvalidQuery("groups nest too deeply", position=node.startchar, hint=f"at most {MAX_DEPTH} inside each other")
+        raise InvalidQuery(
+            "groups nest too deeply", position=node.startchar, hint=f"at most {MAX_DEPTH} inside each other"
+        )
     if conditions > MAX_CONDITIONS:
         raise InvalidQuery(
-            "the query has too many conditions", position=node.startchar, hint=f"at most {MAX_CONDITIONS}, bare words aside"
+            "the query has too many conditions",
+            position=node.startchar,
+            hint=f"at most {MAX_CONDITIONS}, bare words aside",
         )
 
 
 def _dangling(node: Any) -> NoReturn:
     sides = "on both sides" if isinstance(node, syntax.InfixOperator) else "after it"
     raise InvalidQuery(
-        f"{node.text} needs something {sides}", position=node.startchar, hint=f'quote it to search for the text: "{node.text}"'
+        f"{node.text} needs something {sides}",
+        position=node.startchar,
+        hint=f'quote it to search for the text: "{node.text}"',
     )
 
 
@@ -263,18 +288,18 @@ class _Reader:
         if isinstance(node, _Together):
             return self._together(node, negated=negated)
         parts = [self.read(child, negated=negated) for child in node]
-        return _any_of(parts) if isinstance(node, _Or) else _all_of(parts)
+        return any_of(parts) if isinstance(node, _Or) else all_of(parts)
 
     def _leaf(self, node: _Leaf, *, negated: bool) -> Clause | None:
         if isinstance(node, _Valued):
             return self._valued(node, negated=negated)
         if isinstance(node, _Quoted):
             self._rank(node.text, negated=negated)
-            return _phrase(node.text, STREAMS)
-        pattern = _pattern(node.text, node.startchar)
+            return words.phrase(node.text, STREAMS)
+        pattern = words.pattern(node.text, node.startchar)
         if pattern is None:
             self._rank(node.text, negated=negated)
-            return _word(node.text, STREAMS)
+            return words.word(node.text, STREAMS)
         if isinstance(pattern, Expanding) and not negated:
             self.patterns.append(pattern)
         return pattern
@@ -292,92 +317,34 @@ class _Reader:
                 tokens += analyse(node.text).stems
             else:
                 others.append(part)
-        words = [Words(_unique(tokens))] if tokens else []
-        return _all_of([*others, _any_of([*words, *patterns])])
+        bare = [Words(_unique(tokens))] if tokens else []
+        return all_of([*others, any_of([*bare, *patterns])])
 
     def _valued(self, node: _Valued, *, negated: bool) -> Clause | None:
         name, value = node.name, unicodedata.normalize("NFC", node.text.strip())
         if not value:
             raise InvalidQuery(f"{name}: has no value", position=node.startchar, hint=f"write {name}:something")
         if len(value) > MAX_VALUE:
-            raise InvalidQuery(f"the value of {name}: is too long", position=node.at, hint=f"at most {MAX_VALUE:,} characters")
+            raise InvalidQuery(
+                f"the value of {name}: is too long", position=node.at, hint=f"at most {MAX_VALUE:,} characters"
+            )
         if name == "date":
             return DateRange(*dates.parse(value.replace('"', " "), today=self.today, position=node.at))
         if name == "file":
             return File(value)
         if name not in _STREAM:
             return Field(cast("Column", name), value)
-        if not node.quoted and _pattern(value, node.at):
+        if not node.quoted and words.pattern(value, node.at):
             hint = f"leave {name}: out, or write whole words"
             raise InvalidQuery(f"{name}: takes a word or a phrase, no pattern", position=node.at, hint=hint)
         self._rank(value, negated=negated)
-        return _phrase(value, _STREAM[name]) if node.quoted else _word(value, _STREAM[name])
+        return words.phrase(value, _STREAM[name]) if node.quoted else words.word(value, _STREAM[name])
 
     def _rank(self, text: str, *, negated: bool) -> None:
         if not negated:
             stems, exact = analyse(text)
             self.tokens += stems
             self.exact += exact
-
-
-def _phrase(text: str, streams: tuple[Stream, ...]) -> Clause | None:
-    stems = analyse(text).stems
-    return Phrase(tuple(stems), streams) if stems else None
-
-
-def _word(text: str, streams: tuple[Stream, ...]) -> Clause | None:
-    """A word that must occur: its whole token, or, in a script without spaces, its characters side by side."""
-    stems = analyse(text).stems
-    if len(stems) > 1 and _WIDE.search(text):
-        return Phrase(tuple(stems), streams)
-    return Word(stems[0], streams) if stems else None
-
-
-def _pattern(written: str, position: int) -> Clause | None:
-    """The meaning of a word with `*`, `?` or `~`, None where these are only punctuation."""
-    if set(written) == {"*"}:
-        return Everything()
-    bare = written.strip("\"'`.,;:!")
-    fuzzy = _FUZZY.fullmatch(bare)
-    if not fuzzy and ("://" in bare or not has_wildcard(bare.rstrip(".,;:!?"))):
-        return None
-    text = fold(unicodedata.normalize("NFKC", fuzzy["word"] if fuzzy else bare))
-    if not any(c.isalnum() for c in text) or len(text) > LONGEST or (fuzzy and has_wildcard(text)):
-        hint = f"a pattern needs a letter or digit, at most {LONGEST} characters, and either ~ or wildcards"
-        raise InvalidQuery(f"{written} is no pattern", position=position, hint=hint)
-    if fuzzy:
-        return _fuzzy(text, fuzzy["distance"], written, position)
-    if text.index("*" if "*" in text else "?") == len(text) - 1 and text[-1] == "*" and "?" not in text:
-        return Prefix(text[:-1], written, position)
-    return Wildcard(text, written, position)
-
-
-def _fuzzy(word: str, edits: str, written: str, position: int) -> Fuzzy:
-    if edits not in ("", "1", "2"):
-        hint = f'at most ~2; quote it to search for the text: "{written}"'
-        raise InvalidQuery(f"{written} allows too many edits", position=position, hint=hint)
-    return Fuzzy(word, int(edits or 1), written, position)
-
-
-def _all_of(parts: Iterable[Clause | None]) -> Clause | None:
-    """The parts that mean something joined by "and", as flat as can be."""
-    flat: list[Clause] = []
-    for part in parts:
-        flat += part.parts if isinstance(part, All) else [part] if part else []
-    real = [part for part in flat if not isinstance(part, Everything)]
-    if len(real) > 1:
-        return All(tuple(real))
-    return (real or flat or [None])[0]
-
-
-def _any_of(parts: Iterable[Clause | None]) -> Clause | None:
-    """The parts that mean something joined by "or", as flat as can be."""
-    flat: list[Clause] = []
-    for part in parts:
-        flat += part.parts if isinstance(part, Any_) else [part] if part else []
-    if any(isinstance(part, Everything) for part in flat):
-        return Everything()
-    return Any_(tuple(flat)) if len(flat) > 1 else (flat or [None])[0]
 
 
 def _unique(items: Iterable[_T]) -> tuple[_T, ...]:

@@ -15,17 +15,32 @@ from agent_memory.errors import InvalidQuery
 from agent_memory.index.analysis import analyse
 from agent_memory.index.where import folded
 from agent_memory.recall.clauses import (
-    All, Any_, Clause, DateRange, Document, Everything, Expanding, Field, File, Fuzzy, Not, Phrase, Prefix, Wildcard, Word,
-    Words, document,
-)  # fmt: skip
+    All,
+    Any_,
+    Clause,
+    DateRange,
+    Everything,
+    Expanding,
+    Field,
+    File,
+    Fuzzy,
+    Not,
+    Phrase,
+    Prefix,
+    Wildcard,
+    Word,
+    Words,
+)
+from agent_memory.recall.document import Document, document
 from agent_memory.recall.spelling import suggest
 
 __all__ = [
-    "MAX_CHARACTERS", "All", "Any_", "Clause", "DateRange", "Document", "Everything", "Expanding", "Field", "File", "Fuzzy",
-    "Not", "Phrase", "Prefix", "Query", "Wildcard", "Word", "Words", "document", "parse", "plain", "suggest",
+    "MAX_CHARACTERS", "All", "Any_", "Clause", "DateRange", "Document", "Everything", "Expanding", "Field", "File",
+    "Fuzzy", "Not", "Phrase", "Prefix", "Query", "Wildcard", "Word", "Words", "document", "parse", "plain", "suggest",
 ]  # fmt: skip
 
 MAX_CHARACTERS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

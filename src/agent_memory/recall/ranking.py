@@ -12,7 +12,6 @@ Rank rule: of memories that supersede one another the newest takes the best scor
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,7 +104,7 @@ def score(
         exact_weights: Query word as written -> weight of its stem.
     """
     passages = [passage.split() for passage in candidate.passages]
-    found = [Counter(filter(weights.__contains__, words)) for words in passages]
+    found = [_count(words, weights) for words in passages]
     lengths = [len(words) for words in passages]
     terms: list[Term] = []
     total = _memory(candidate, weights, statistics, found, sum(lengths), terms if explain else None)
@@ -121,40 +120,49 @@ def score(
     return Scored(candidate.number, total, best, tuple(sorted(terms, key=lambda t: (-t.value, t.field, t.name))))
 
 
+def _count(words: Iterable[str], wanted: Mapping[str, float]) -> dict[str, int]:
+    """Count the wanted words."""
+    counts: dict[str, int] = {}
+    for word in filter(wanted.__contains__, words):
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
 def _memory(
     candidate: Candidate,
     weights: Mapping[str, float],
     statistics: Statistics,
-    found: Sequence[Counter[str]],
+    found: Sequence[Mapping[str, int]],
     length: int,
     terms: list[Term] | None,
 ) -> float:
     """BM25 of the whole memory: occurrences in all fields, weighted, saturated once."""
-    title = Counter(filter(weights.__contains__, candidate.title.split()))
-    about = Counter(filter(weights.__contains__, candidate.about.split()))
-    text: Counter[str] = Counter()
+    title = _count(candidate.title.split(), weights)
+    about = _count(candidate.about.split(), weights)
+    text: dict[str, int] = {}
     for counts in found:
-        text.update(counts)
+        for token, n in counts.items():
+            text[token] = text.get(token, 0) + n
     total = 0.0
     for token in sorted({*title, *about, *text}):
-        count = TITLE * title[token] + ABOUT * about[token] + text[token]
+        places = (title.get(token, 0), about.get(token, 0), text.get(token, 0))
+        count = TITLE * places[0] + ABOUT * places[1] + places[2]
         value = weights[token] * saturate(count, length, statistics.tokens)
         total += value
         if terms is not None:
-            places = (("title", title[token]), ("about", about[token]), ("text", text[token]))
-            note = ", ".join(f"{n}x {name}" for name, n in places if n)
+            note = ", ".join(f"{n}x {name}" for name, n in zip(("title", "about", "text"), places, strict=True) if n)
             terms.append(Term(name=token, field="memory", value=value, note=note))
     return total
 
 
 def _passage_points(
-    token_counts: Counter[str], length: int, weights: Mapping[str, float], statistics: Statistics
+    token_counts: Mapping[str, int], length: int, weights: Mapping[str, float], statistics: Statistics
 ) -> float:
     return sum(weights[t] * saturate(n, length, statistics.passage_tokens) for t, n in sorted(token_counts.items()))
 
 
 def _best_passage(
-    weights: Mapping[str, float], statistics: Statistics, found: Sequence[Counter[str]], lengths: Sequence[int]
+    weights: Mapping[str, float], statistics: Statistics, found: Sequence[Mapping[str, int]], lengths: Sequence[int]
 ) -> tuple[int, float]:
     """Position and points of the best passage; its neighbours lend it some of theirs."""
     own = [_passage_points(c, n, weights, statistics) if c else 0.0 for c, n in zip(found, lengths, strict=True)]
@@ -173,7 +181,7 @@ def _explain_passage(
     best: int,
     weights: Mapping[str, float],
     statistics: Statistics,
-    found: Sequence[Counter[str]],
+    found: Sequence[Mapping[str, int]],
     lengths: Sequence[int],
 ) -> list[Term]:
     """The addends of the best passage: its own tokens, then what its neighbours lend."""

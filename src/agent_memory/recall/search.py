@@ -56,9 +56,8 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
     keep = _filters(query.where, request)
     ranked = _with_successors(index, ranked, keep)
     hits = _hits(index, ranked[: request.limit], (*stems, *query.exact), read)
-    total = _total(index, query, condition, parameters, request)
     suggestion = "" if ranked else _suggestion(index, query)
-    return SearchResult(query=request.text, hits=hits, total=max(total, len(ranked)), suggestion=suggestion)
+    return SearchResult(query=request.text, hits=hits, total=len(ranked), suggestion=suggestion)
 
 
 def select(index: Index, request: Request, *, today: date) -> list[Record]:
@@ -114,17 +113,6 @@ def _filters(where: Clause, request: Request) -> Clause | None:
 
 def _is_filter(clause: Clause) -> bool:
     return isinstance(clause, Field | File | DateRange) or (isinstance(clause, Not) and _is_filter(clause.part))
-
-
-def _total(index: Index, query: Query, condition: str, parameters: Sequence[object], request: Request) -> int:
-    """Count every memory that matches, beyond the ones that were ranked."""
-    sql = Where(index.connection)
-    words = query.where.where(sql) if query.plain else "1"
-    rows = index.connection.execute(
-        f"SELECT count(*) FROM memories WHERE ({words}) AND ({condition or 'NOT memories.archived'})",  # noqa: S608
-        (*sql.parameters, *parameters),
-    )
-    return int(rows.fetchone()[0])
 
 
 def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[ranking.Scored]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from agent_memory.index.analysis import analyse
+from agent_memory.index.analysis import stems_of
 
 WIDTH = 240
 """Characters of a snippet, about."""
@@ -32,7 +32,7 @@ def snippet(text: str, tokens: Collection[str], *, width: int = WIDTH) -> tuple[
     text = one_line(text)
     wanted = set(tokens)
     chunks = [(m.start(), m.end()) for m in _CHUNK.finditer(text)]
-    marks = [(i, hit) for i, (a, b) in enumerate(chunks) if (hit := wanted.intersection(analyse(text[a:b]).stems))]
+    marks = [(i, hit) for i, (a, b) in enumerate(chunks) if (hit := wanted.intersection(stems_of(text[a:b])))]
     first = _best_window(chunks, marks, width)
     start = chunks[first][0] if chunks else 0
     end = start

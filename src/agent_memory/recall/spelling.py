@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 LIMIT = 2
 """Edits between a word and what it may have been meant to be."""
 
-_SHORTEST = 4  # below that nearly every word is near another
-_WORDS = re.compile(
-    r"""(?:[-+(]*(?:agent|type|tag|status|date|file):(?:"[^"]*"|[\[{][^\]}]*[\]}]|\S+))   # values of fields
-      | \b(?:AND|OR|NOT)\b | \S*[*?~]\S+ | \S+[*~](?=\s|$)                                # operators, patterns
-      | (?<![\w.:/\\@\#-])(?P<word>[^\W\d]\w*)(?![\w:/\\@\#*~]|[.-]\w)                    # what may be misspelt
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+_SHORTEST = 4  # letters of a word; below that nearly every word is near another
+_LONG = 6  # letters of a word that may be two edits away
+
+# Field values, quotation marks and parentheses aside, a query is made of chunks.
+_CHUNK = re.compile(r'(?:agent|type|tag|status|date|file):(?:"[^"]*"|[\[{][^\]}]*[\]}]|\S+)|(?P<chunk>[^\s"()]+)', re.I)
+_WORD = re.compile(r"(?P<before>\+?(?:(?:text|name):)?)(?P<word>[^\W\d]\w*)(?P<after>[.,;:!?]*)", re.IGNORECASE)
 
 
 def distance(a: str, b: str, limit: int) -> int:
@@ -76,14 +74,15 @@ def suggest(query: Query, vocabulary: Iterable[str]) -> str | None:
     meant: dict[str, str] = {}
 
     def better(match: re.Match[str]) -> str:
-        word = match["word"]
-        if not word:
+        found = _WORD.fullmatch(match["chunk"] or "")
+        if not found or found["word"] in ("AND", "OR", "NOT"):
             return match.group()
+        word = found["word"]
         if word not in meant:
             meant[word] = _nearest(word, known)
-        return meant[word]
+        return f"{found['before']}{meant[word]}{found['after']}"
 
-    rewritten = _WORDS.sub(better, query.text)
+    rewritten = _CHUNK.sub(better, query.text)
     return rewritten if rewritten != query.text else None
 
 
@@ -93,8 +92,9 @@ def _nearest(word: str, known: frozenset[str] | set[str]) -> str:
     written = fold(word)
     if not stems or len(written) < _SHORTEST or stems[0] in known or written in known:
         return word
-    accepts = near(written, LIMIT)
-    low, high = len(written) - LIMIT, len(written) + LIMIT
+    limit = LIMIT if len(written) >= _LONG else 1
+    accepts = near(written, limit)
+    low, high = len(written) - limit, len(written) + limit
     found = [term for term in known if low <= len(term) <= high and accepts(term)]
     stems_of_others = {stem(term) for term in found if stem(term) != term}
 

@@ -1,0 +1,240 @@
+"""One function a row: each measures ours and its bound in turns, so that a noisy machine troubles both alike."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import multiprocessing
+import os
+import resource
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_memory.store import MemoryStore
+from agent_memory.index.analysis import analyse
+from benchmarks import data
+
+QUERY = "webhook retry timeout"
+
+
+@dataclass
+class Row:
+    """A line of the table; times in milliseconds."""
+
+    what: str
+    ours: float
+    bound: str
+    least: float
+    reach: float
+    unit: str = "ms"
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.least
+
+    @property
+    def reached(self) -> bool:
+        return self.ratio <= self.reach
+
+    def __str__(self) -> str:
+        mark = "" if self.reached else " **missed**"
+        return (
+            f"| {self.what} | {self.ours:.2f} {self.unit} | {self.bound} | {self.least:.2f} {self.unit} "
+            f"| {self.ratio:.2f} | {self.reach:g}{mark} |"
+        )
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the milliseconds that a call takes."""
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) * 1000
+
+
+def in_turns(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """Return the median milliseconds of each call, measured in turns after one warm-up."""
+    for work in works:
+        work()
+    gc.disable()
+    try:
+        taken = [[timed(work) for work in works] for _ in range(rounds)]
+    finally:
+        gc.enable()
+    return [statistics.median(column) for column in zip(*taken, strict=True)]
+
+
+def walk(root: Path) -> int:
+    """Stat every file: what any change detection has to do at least."""
+    count = 0
+    for folder in os.scandir(root):
+        if folder.name[0] != ".":
+            for entry in os.scandir(folder.path):
+                entry.stat(follow_symlinks=False)
+                count += 1
+    return count
+
+
+def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A whole `memory search` process, nothing changed."""
+    MemoryStore.open(root).sync()
+    time.sleep(0.3)
+    MemoryStore.open(root).sync()
+    command = [sys.executable, "-m", "agent_memory", "--root", str(root), "search", QUERY]
+    floor = [sys.executable, "-c", "import sqlite3, click"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    run = lambda args: subprocess.run(args, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: E731
+    ours, python, stats = in_turns(rounds, lambda: run(command), lambda: run(floor), lambda: walk(root))
+    yield Row("cold `memory search`", ours, '`python -c "import sqlite3, click"` + stat walk', python + stats, 2.0)
+
+
+def warm_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A search on an open store, three words, against the engine's bare answer to the same words."""
+    with MemoryStore.open(root) as store:
+        for _i in range(3):
+            hits = store.search(QUERY).hits
+        assert len(hits) == 10
+        bare = bare_index(root)
+        match = " OR ".join(analyse(QUERY).stems)
+        query = "SELECT rowid, bm25(pages) FROM pages WHERE pages MATCH ? ORDER BY rank LIMIT 10"
+        ours, least = in_turns(
+            rounds * 4, lambda: store.search(QUERY), lambda: bare.execute(query, (match,)).fetchall()
+        )
+    yield Row("warm `search`, 3 words", ours, "bare FTS5 query, same matches", least, 3.0)
+
+
+def bare_index(root: Path) -> sqlite3.Connection:
+    """An FTS5 table of the same tokens and nothing else."""
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE VIRTUAL TABLE pages USING fts5(text)")
+    for path in data.texts(root):
+        connection.execute("INSERT INTO pages VALUES (?)", (" ".join(analyse(path.read_text(encoding="utf-8")).stems),))
+    connection.commit()
+    return connection
+
+
+def build(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
+    """A full build from nothing against reading, hashing and inserting the same text."""
+
+    def ours() -> None:
+        shutil.rmtree(root / ".store", ignore_errors=True)
+        with MemoryStore.open(root) as store:
+            store.sync()
+
+    def least() -> None:
+        target = scratch / "bare.sqlite3"
+        target.unlink(missing_ok=True)
+        connection = sqlite3.connect(target)
+        connection.execute("CREATE VIRTUAL TABLE pages USING fts5(text, tokenize='porter unicode61')")
+        for path in data.texts(root):
+            content = path.read_bytes()
+            hashlib.sha256(content).hexdigest()
+            connection.execute("INSERT INTO pages VALUES (?)", (content.decode(),))
+        connection.commit()
+        connection.close()
+
+    a, b = in_turns(max(3, rounds // 5), ours, least)
+    yield Row("full build", a, "read + sha256 + FTS5 insert", b, 2.5)
+
+
+def unchanged(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A sync that finds nothing to do."""
+    with MemoryStore.open(root) as store:
+        store.sync()
+        time.sleep(0.3)
+        store.sync()
+        ours, least = in_turns(rounds, store.sync, lambda: walk(root))
+    yield Row("sync, nothing changed", ours, "bare stat walk", least, 2.0)
+
+
+def add(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
+    """A durable add, alone and by eight processes at once."""
+    body = data.memory(__import__("random").Random(1), data.words(), 1)
+    plain = scratch / "plain"
+    plain.mkdir(exist_ok=True)
+    connection = sqlite3.connect(scratch / "commits.sqlite3", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE IF NOT EXISTS notes (path TEXT, body TEXT)")
+    number = iter(range(10**9))
+
+    def least() -> None:
+        path = plain / f"{next(number)}.md"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.write(fd, body.encode())
+        os.fsync(fd)
+        os.close(fd)
+        fd = os.open(plain, os.O_RDONLY)
+        os.fsync(fd)
+        os.close(fd)
+        connection.execute("INSERT INTO notes VALUES (?, ?)", (str(path), body))
+
+    with MemoryStore.open(root) as store:
+        store.sync()
+        ours, bare = in_turns(
+            rounds * 10, lambda: store.add(agent="adder", topic=f"Topic {next(number)}", body=body), least
+        )
+    yield Row("durable `add`", ours, "create + fsync file + fsync folder + SQLite commit", bare, 1.5)
+    one, eight = adds_per_second(root, 1), adds_per_second(root, 8)
+    yield Row("time of an add, 8 processes together", 1000 / eight, "one process alone", 1000 / one, 1.0)
+
+
+def _add_for(root: Path, name: str, start: float, seconds: float, count: multiprocessing.Queue[int]) -> None:
+    done = 0
+    with MemoryStore.open(root) as store:
+        store.record  # noqa: B018
+        while time.time() < start:
+            time.sleep(0.001)
+        while time.time() < start + seconds:
+            store.add(agent=name, topic=f"Note {done}", body="x " * 1000)
+            done += 1
+    count.put(done)
+
+
+def adds_per_second(root: Path, processes: int, seconds: float = 4.0) -> float:
+    """Return how many durable adds a second a number of processes manage together."""
+    count: multiprocessing.Queue[int] = multiprocessing.Queue()
+    start = time.time() + 1.5
+    workers = [
+        multiprocessing.Process(target=_add_for, args=(root, f"p{processes}-{i}", start, seconds, count))
+        for i in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    done = sum(count.get() for _ in workers)
+    for worker in workers:
+        worker.join()
+    return done / seconds
+
+
+def _build_and_weigh(root: Path, weight: multiprocessing.Queue[float]) -> None:
+    with MemoryStore.open(root) as store:
+        store.sync()
+    weight.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def memory(_: Path, scratch: Path, __: int) -> Iterator[Row]:
+    """The most memory a process holds while it builds 100,000 files."""
+    root = data.make(scratch / "large", 100_000)
+    context = multiprocessing.get_context("spawn")
+    weight: multiprocessing.Queue[float] = context.Queue()
+    worker = context.Process(target=_build_and_weigh, args=(root, weight))
+    worker.start()
+    held = weight.get()
+    worker.join()
+    yield Row("memory held by a build of 100,000 files", held, "300 MB", 300.0, 1.0, unit="MB")
+
+
+CASES: dict[str, Callable[[Path, Path, int], Iterator[Row]]] = {
+    "cold-search": cold_search,
+    "warm-search": warm_search,
+    "unchanged": unchanged,
+    "build": build,
+    "add": add,
+    "memory": memory,
+}

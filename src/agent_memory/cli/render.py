@@ -1,0 +1,174 @@
+"""Words out: text that is safe to print, cut to the width of the terminal, with its marks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from agent_memory.model import Problem, Record
+    from agent_memory.store import MemoryStore
+
+WIDEST = 120
+"""Columns that text is wrapped to at most: longer lines are hard to read."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+Span = tuple[int, int]
+
+
+def visible(text: str) -> str:
+    """Return `text` on one line; control characters, which could steer a terminal, become visible."""
+    return readable(" ".join(text.split()))
+
+
+def readable(text: str) -> str:
+    """Return `text` with its lines; control characters, which could steer a terminal, become visible."""
+    return _CONTROL.sub(lambda match: _named(ord(match.group())), text.replace("\r\n", "\n"))
+
+
+def _named(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
+def columns() -> int:
+    """Width for text on a terminal."""
+    return max(20, min(shutil.get_terminal_size().columns, WIDEST))
+
+
+def put(text: str = "") -> None:
+    """Write a line of the answer."""
+    click.echo(text)
+
+
+def say(text: str) -> None:
+    """Write a line about the answer, to stderr."""
+    click.echo(text, err=True)
+
+
+def bold(text: str) -> str:
+    """Mark what counts."""
+    return click.style(text, bold=True)
+
+
+def dim(text: str) -> str:
+    """Mark what does not."""
+    return click.style(text, dim=True)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: `1 memory`, `2,000 memories`."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def mention(store: MemoryStore, *, problems: bool = False) -> None:
+    """Say on stderr what did not work as usual in the last call, and whether files have problems."""
+    note(store.fallback, store.report.problems if problems else ())
+
+
+def note(fallback: str, problems: Sequence[Problem] = (), notes: Iterable[str] = ()) -> None:
+    """Say on stderr what a person should know beside the answer, a line each."""
+    for text in (fallback, *notes):
+        if text:
+            say(f"{click.style('note:', fg='yellow')} {visible(text)}")
+    if problems:
+        lost = sum(not problem.indexed for problem in problems)
+        unread = f", {lost} of them not indexed" if lost else ""
+        files = plural(len({problem.path for problem in problems}), "file has", "files have")
+        say(f"{click.style('note:', fg='yellow')} {files} problems{unread}; see: memory doctor")
+
+
+def standing(record: Record) -> str:
+    """Say in words where a memory stands: "" for an active one."""
+    words = [] if record.status in ("active", "superseded") else [visible(record.status)]
+    if record.superseded_by:
+        words.append(f"superseded by {', '.join(map(visible, record.superseded_by))}")
+    elif record.status == "superseded":
+        words.append("superseded")
+    return ", ".join(words)
+
+
+# -- wrapping ---------------------------------------------------------------------------------------------------------
+
+
+def width_of(text: str) -> int:
+    """Columns that `text` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns_of(character) for character in text)
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def marked(text: str, spans: Sequence[Span], start: int = 0, end: int | None = None) -> str:
+    """Return a piece of `text` with the spans in bold.
+
+    Args:
+        spans: (start, end) offsets into `text`, in order.
+    """
+    end = len(text) if end is None else end
+    parts, at = [], start
+    for first, last in spans:
+        first, last = max(first, at), min(last, end)
+        if first < last:
+            parts += [visible_piece(text[at:first]), click.style(visible_piece(text[first:last]), fg="red", bold=True)]
+            at = last
+    return "".join([*parts, visible_piece(text[at:end])])
+
+
+def visible_piece(text: str) -> str:
+    """Return a piece of a line; unlike `visible` it keeps blanks at its ends."""
+    return readable(text.replace("\n", " "))
+
+
+def wrapped(text: str, spans: Sequence[Span], *, indent: str) -> str:
+    """Return `text` with its spans in bold, as lines that fit the terminal; as one line where there is no terminal."""
+    if not on_terminal():
+        return indent + marked(text, spans)
+    room = columns() - len(indent)
+    return "\n".join(indent + marked(text, spans, start, end) for start, end in _lines(text, room))
+
+
+def _lines(text: str, room: int) -> Iterator[Span]:
+    """Cut a line at blanks, and inside of words that are wider than a line."""
+    start = end = 0
+    for match in re.finditer(r"\S+", text):
+        first, last = match.span()
+        if width_of(text[start:last]) <= room:
+            end = last
+            continue
+        if end > start:
+            yield start, end
+        start = first
+        while width_of(text[start:last]) > room:
+            cut = _fitting(text, start, room)
+            yield start, cut
+            start = cut
+        end = last
+    if end > start:
+        yield start, end
+
+
+def _fitting(text: str, start: int, room: int) -> int:
+    """Offset of the first character that no longer fits."""
+    used = 0
+    for at in range(start, len(text)):
+        used += _columns_of(text[at])
+        if used > room:
+            return max(at, start + 1)
+    return len(text)

@@ -1,0 +1,116 @@
+"""`memory search`: the memories that match a query, best first, each with its best passage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from agent_memory.cli.options import Call, QueryCommand, agent_option, pass_call, shared_options
+from agent_memory.cli.render import (
+    bold, columns, dim, marked, note, on_terminal, plural, put, say, standing, visible, width_of, wrapped,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent_memory.model import Hit, SearchResult, Term
+    from agent_memory.store import MemoryStore
+
+
+@click.command("search", cls=QueryCommand, short_help="Find memories by a query, best first.")
+@click.argument("query", metavar="QUERY...", nargs=-1, required=True)
+@agent_option("Only memories of this agent.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), default=10, show_default=True, help="Hits at most.")
+@click.option("--archived", is_flag=True, help="Search the archive as well.")
+@click.option("--explain", is_flag=True, help="Show every term of each score.")
+@shared_options
+@pass_call
+def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int, archived: bool, explain: bool) -> None:  # noqa: FBT001
+    """Find memories by a query, best first.
+
+    Several words are one query; every word counts, none is needed. The language has fields, AND, OR, NOT or a leading
+    dash, "phrases", prefix*, fuzzy~ and dates:
+
+    \b
+      memory search webhook retries
+      memory search 'agent:api-engineer type:decision "rate limit" -draft'
+      memory search 'paging date:[2026-01 TO 2026-06]'
+
+    Nothing found is no error. Put -- before words that look like an option of this command.
+    """
+    call.query = " ".join(query)
+    with call.store() as store:
+        result = store.search(call.query, agent=agent, limit=limit, archived=archived, explain=explain)
+        if call.json:
+            from agent_memory.cli.json_output import of_search, print_json
+
+            print_json(of_search(result, explain=explain))
+            return
+        for place, hit in enumerate(result.hits, 1):
+            _print_hit(place, hit, explain=explain)
+        if result.hits:
+            _say_more(result, limit)
+        else:
+            _say_nothing(store, result, agent)
+    note(result.fallback, result.problems)
+
+
+def _print_hit(place: int, hit: Hit, *, explain: bool) -> None:
+    record = hit.record
+    if place > 1:
+        put()
+    number = f"{place}. "
+    indent = " " * len(number)
+    title = visible(record.name)
+    facts = " · ".join(filter(None, (visible(record.agent), str(record.date), visible(record.type), standing(record))))
+    if on_terminal() and width_of(f"{number}{title}  {facts}") > columns():
+        put(wrapped(number + title, [(len(number), len(number) + len(title))], indent="").replace("\n", f"\n{indent}"))
+        put(wrapped(facts, (), indent=indent))
+    else:
+        put(f"{number}{bold(title)}  {dim(facts)}")
+    heading = dim(f"  {visible(hit.heading)}") if hit.heading and hit.heading != record.name else ""
+    put(f"{indent}{click.style(f'{visible(record.path)}:{hit.line}', fg='cyan')}{heading}")
+    if hit.snippet:
+        put(wrapped(hit.snippet, hit.highlights, indent=indent))
+    if explain:
+        _print_terms(hit.terms, hit.score, indent)
+
+
+def _print_terms(terms: Sequence[Term], score: float, indent: str) -> None:
+    """Print the addends of a score, rounded so that what is shown adds up to what is shown."""
+    rows, exact, shown = [], 0.0, 0.0
+    for term in terms:
+        exact += term.value
+        value = round(exact, 2) - shown
+        shown += value
+        rows.append((f"{value:.2f}", visible(term.name), visible(term.field), visible(term.note)))
+    total = f"{score:.2f}"
+    widths = [max(width_of(row[i]) for row in [(total, "", ""), *rows]) for i in range(3)]
+    for value, name, field, text in rows:
+        pad = " " * (widths[1] - width_of(name))
+        put(f"{indent}{value:>{widths[0]}}  {name}{pad}  {field:<{widths[2]}}  {dim(text)}".rstrip())
+    put(f"{indent}{bold(f'{total:>{widths[0]}}')}  {'score' if terms else 'score: no words to rank by, newest first'}")
+
+
+def _say_more(result: SearchResult, limit: int) -> None:
+    if result.total > len(result.hits):
+        more = f"; more with --limit {min(result.total, 10 * limit)}" if len(result.hits) >= limit else ""
+        say(dim(f"\n{len(result.hits)} of {plural(result.total, 'memory', 'memories')} that match{more}"))
+
+
+def _say_nothing(store: MemoryStore, result: SearchResult, agent: str | None) -> None:
+    say(f"nothing found for {visible(result.query)!r}" + (f" among the memories of {visible(agent)}" if agent else ""))
+    if result.suggestion:
+        say(f"  did you mean: {marked(result.suggestion, ())}")
+    if agent is not None:
+        _say_unknown_agent(agent, {record.agent for record in store.list(archived=True)})
+
+
+def _say_unknown_agent(agent: str, agents: set[str]) -> None:
+    if agent in agents:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(agent, agents, n=1)
+    say(f"  {visible(agent)} has no memories" + (f"; did you mean {visible(near[0])}?" if near else ""))

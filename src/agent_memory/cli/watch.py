@@ -1,0 +1,39 @@
+"""`memory watch`: the index stays current while somebody works on the files."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from agent_memory.cli.options import Call, pass_call, shared_options
+from agent_memory.cli.render import dim, put, say, visible
+from agent_memory.cli.sync import summary
+
+
+@click.command("watch", short_help="Keep the index current while files change.")
+@shared_options
+@pass_call
+def command(call: Call) -> None:
+    """Keep the index current while files change, and tell each change. Ctrl-C ends it.
+
+    No other command needs this: they all sync first. It spares long-lived readers that work.
+
+    \b
+      memory watch --json
+    """
+    with call.store() as store:
+        if not call.json:
+            say(f"watching {visible(str(store.root))}, Ctrl-C ends")
+        try:
+            for report in store.watch():
+                if call.json:
+                    from agent_memory.cli.json_output import of_report, print_json
+
+                    print_json(of_report(report), line=True)
+                else:
+                    put(f"{dim(time.strftime('%H:%M:%S'))} {summary(report)}")
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,86 @@
+"""Opening an index, and what happens when that fails: it is built anew, or the files answer."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent_memory.errors import StorageFailed
+from agent_memory.files.folder import Busy, Folder
+from agent_memory.index.sqlite import Index, IndexUnusable
+from agent_memory.index.sync import INDEX, Progress, sync
+from agent_memory.model import SyncReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An index that can answer.
+
+    Attributes:
+        report: What building it did; None if it was there already.
+        fallback: What did not work as usual, or "".
+    """
+
+    index: Index
+    report: SyncReport | None = None
+    fallback: str = ""
+
+
+def open_index(folder: Folder, *, now_ns: int, timeout: float, progress: Progress | None = None) -> Opened:
+    """Open the index of `folder`; build it where there is none or it does not serve; else answer from the files.
+
+    Never fails because of the index: what went wrong is told in `fallback`.
+    """
+    try:
+        return Opened(index=Index.open(folder.root / INDEX))
+    except IndexUnusable as error:
+        return replace_index(folder, error, now_ns=now_ns, timeout=timeout, progress=progress)
+
+
+def replace_index(
+    folder: Folder, problem: IndexUnusable, *, now_ns: int, timeout: float, progress: Progress | None = None
+) -> Opened:
+    """Find something that answers in the place of an index with a problem: a new one, or one in memory."""
+    why = str(problem)
+    if problem.replaceable:
+        try:
+            report = rebuild(folder, now_ns=now_ns, timeout=timeout, damaged=problem.damaged, progress=progress)
+            told = "" if problem.missing else f"{why}; it was rebuilt from the files"
+            return Opened(index=Index.open(folder.root / INDEX), report=replace(report, rebuilt=why), fallback=told)
+        except (IndexUnusable, StorageFailed, Busy, sqlite3.Error, OSError) as error:
+            why = f"{why}, and building one failed: {error}" if not problem.missing else str(error)
+    return scan(folder, now_ns=now_ns, why=why, progress=progress)
+
+
+def scan(folder: Folder, *, now_ns: int, why: str, progress: Progress | None = None) -> Opened:
+    """Make a private index in memory, from a copy of the one on disk if that can be read, and bring it up to date."""
+    index = Index.copy(folder.root / INDEX) or Index.in_memory()
+    report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, progress=progress)
+    return Opened(index=index, report=report, fallback=f"{why}; answered from the files, without writing an index")
+
+
+def rebuild(
+    folder: Folder, *, now_ns: int, timeout: float, damaged: bool = False, progress: Progress | None = None
+) -> SyncReport:
+    """Build the index anew beside the old one and swap it in."""
+    target = folder.root / INDEX
+    folder.prepare()
+    with folder.lock(timeout=timeout):
+        if not damaged:
+            with contextlib.suppress(IndexUnusable):  # another process may have built it while we waited
+                Index.open(target).close()
+                return SyncReport()
+        aside = Path(f"{target}.new")
+        index = Index.aside(aside)
+        try:
+            report = sync(index, folder, now_ns=now_ns, timeout=timeout, force=True, progress=progress)
+            index.publish(target, damaged=damaged)
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                index.close()
+            with contextlib.suppress(FileNotFoundError):
+                aside.unlink()
+            raise
+    return report
