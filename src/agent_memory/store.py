@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from agent_memory.errors import Conflict, InvalidInput, NotFound, StorageFailed
-from agent_memory.files import discover, naming
+from agent_memory.files import atomic, discover, naming
 from agent_memory.files.folder import ARCHIVE, TRASH, Folder
 from agent_memory.index import lookup
 from agent_memory.index.live import LiveIndex
@@ -101,7 +101,7 @@ class MemoryStore:
         """Create a store at `root` (existing files stay) and open it."""
         path = Path(root)
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            atomic.make_root(path)
         except OSError as error:
             raise StorageFailed(f"cannot create {path}: {error.strerror}") from error
         store = cls(path, clock=clock)

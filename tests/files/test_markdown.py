@@ -11,13 +11,18 @@ from agent_memory.files import markdown
 
 quick = settings(deadline=None, max_examples=150)
 
+LONG = ["word " * 30, "x" * 500, "- item " + "long " * 40, "a sentence. " * 20]
 LINES = st.sampled_from(
-    ["# One", "## Two", "### Three ###", "#", "#nope", "    # code", "", "", " ", "text", "- item", "  - deep", "```", "```py",
-     "~~~~", "- ```sh", "  ```", "===", "---", "***", "| a | b |", "> quote", "> ```", "Key: value", "\u2028", "\x0b# odd", "é😀"]
-    + ["word " * 30, "x" * 500, "- item " + "long " * 40, "a sentence. " * 20]
+    ["# One", "## Two", "### Three ###", "#", "#nope", "    # code", "", "", " ", "text", "- item", "  - deep",
+    "```", "```py",
+     "~~~~", "- ```sh", "  ```", "===", "---", "***", "| a | b |", "> quote", "> ```", "Key: value", "\u2028",
+     "\x0b# odd", "é😀",
+     *LONG]
 )  # fmt: skip
 BODIES = st.one_of(
-    st.lists(LINES, max_size=60).flatmap(lambda lines: st.sampled_from(["\n", "\r\n"]).map(lambda eol: eol.join(lines))),
+    st.lists(LINES, max_size=60).flatmap(
+        lambda lines: st.sampled_from(["\n", "\r\n"]).map(lambda eol: eol.join(lines))
+    ),
     st.text(alphabet="#`~-=\n\r \tab.", max_size=80),
 )
 
@@ -68,8 +73,10 @@ def test_a_heading_without_text_joins_what_is_below_it():
 
 @pytest.mark.parametrize(
     "code",
-    ["```\n# no\n```", "~~~\n# no\n```\n# no\n~~~", "````\n```\n# no\n````", "- ```\n  # no\n  ```", "1. ```sh\n   # no\n   ```",
-     "> ```\n> # no\n# no\n> ```", "```\n# no\n", "    # no", "\t# no", "\\# no", "#no", "#5 is done", "####### no", "text # no"],
+    ["```\n# no\n```", "~~~\n# no\n```\n# no\n~~~", "````\n```\n# no\n````", "- ```\n  # no\n  ```",
+    "1. ```sh\n   # no\n   ```",
+     "> ```\n> # no\n# no\n> ```", "```\n# no\n", "    # no", "\t# no", "\\# no", "#no", "#5 is done", "####### no",
+     "text # no"],
 )  # fmt: skip
 def test_what_only_looks_like_a_heading_is_none(code):
     """Code, hashtags and issue numbers make no sections."""
@@ -84,7 +91,10 @@ def test_headings_in_all_their_forms(line):
     assert headings(f"{line}\n\ntext") == ["A"]
 
 
-@pytest.mark.parametrize("text", ["a\nb\n---\n", "Date: 2026-03-02\n---\n", "- a\n---\n", "> a\n---\n", "| a |\n---\n", "\n---\n", "***\n---\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["a\nb\n---\n", "Date: 2026-03-02\n---\n", "- a\n---\n", "> a\n---\n", "| a |\n---\n", "\n---\n", "***\n---\n"],
+)
 def test_a_thematic_break_is_no_underline(text):
     """People write `---` under paragraphs and metadata to separate, not to make headings."""
     assert markdown.first_heading(text) is None
@@ -136,8 +146,10 @@ def test_one_long_line_is_cut_between_sentences():
 
 @pytest.mark.parametrize(
     "body",
-    ["# a\n" * 200_000, "```\n" * 200_000, "```a" * 200_000, "`" * 800_000, "`a" * 400_000, "[[a" * 200_000, "](a.md \"" * 100_000,
-     "- item\n" * 100_000, "word " * 200_000, "#a" * 300_000, "\n" * 800_000, "a\n---\n\n" * 100_000, " " * 800_000, "- " * 300_000,
+    ["# a\n" * 200_000, "```\n" * 200_000, "```a" * 200_000, "`" * 800_000, "`a" * 400_000, "[[a" * 200_000,
+    '](a.md "' * 100_000,
+     "- item\n" * 100_000, "word " * 200_000, "#a" * 300_000, "\n" * 800_000, "a\n---\n\n" * 100_000, " " * 800_000,
+     "- " * 300_000,
      "`a/b\n" * 100_000, "# " + "long " * 50_000 + "\n## x\ny" * 50_000],
     ids=lambda body: repr(body[:8]),
 )  # fmt: skip
@@ -167,15 +179,17 @@ def test_no_text_is_slow(body):
     ],
 )
 def test_the_date_of_a_text(body, day):
-    """A day in the first lines is found in the usual forms; a labelled one comes first, an impossible one does not count."""
+    """A day in the first lines is found in the usual forms; a labelled one comes first."""
     assert markdown.date_in_text(body) == day
 
 
 def test_links_go_to_other_memories():
     """Wiki links and relative links to Markdown files are found once each, in order, without label and fragment."""
     body = (
-        "[[a/x|label]] and [b](../b/y.md#part) and [c](<c/z.md> \"title\") [[#here]] [d](https://e.org/d.md) [e](/abs.md)\n"
-        "[f](f.png) [[a/x]] `[[code]]` [g](mailto:x.md) [h](h.md)\n```\n[[fenced]] [i](i.md)\n```\nif [[ -f x ]]; then\n"
+        '[[a/x|label]] and [b](../b/y.md#part) and [c](<c/z.md> "title") [[#here]]'
+        " [d](https://e.org/d.md) [e](/abs.md)\n"
+        "[f](f.png) [[a/x]] `[[code]]` [g](mailto:x.md) [h](h.md)\n"
+        "```\n[[fenced]] [i](i.md)\n```\nif [[ -f x ]]; then\n"
     )
     assert markdown.links(body) == ("a/x", "../b/y.md", "c/z.md", "h.md")
 
@@ -213,7 +227,10 @@ def test_paths_in_inline_code(code, path):
 
 def test_only_inline_code_is_looked_at():
     """Fenced code and the text between two pieces of code say nothing."""
-    assert markdown.mentions("src/a.py `x`/`y` ``b/c`` `a/b`\n\n```\n`c/d`\n```\n`wrapped\nhere` and `e/f` `a/b`") == ("a/b", "e/f")
+    assert markdown.mentions("src/a.py `x`/`y` ``b/c`` `a/b`\n\n```\n`c/d`\n```\n`wrapped\nhere` and `e/f` `a/b`") == (
+        "a/b",
+        "e/f",
+    )
 
 
 def test_a_list_of_all_files_is_cut():

@@ -32,7 +32,7 @@ def test_a_topic_always_gives_a_portable_name(topic):
     [
         ("Retry policy for job actors", "retry-policy-for-job-actors"),
         ("Größe & Maß", "grosse-mass"),
-        ("Заметка о почте", "zametka-o-pochte"),
+        ("Заметка о почте", "zametka-o-pochte"),  # noqa: RUF001
         ("中文", "zhong-wen"),
         ("con", "con-memory"),
         ("COM1", "com1-memory"),
@@ -65,7 +65,9 @@ def test_an_unusable_topic_is_refused(topic):
         naming.topic_slug(topic)
 
 
-@pytest.mark.parametrize("agent", ["a", "senior-backend-engineer", "Agent_7", "v1.2", "größe", "агент", "हिन्दी", "x" * 64])
+@pytest.mark.parametrize(
+    "agent", ["a", "senior-backend-engineer", "Agent_7", "v1.2", "größe", "агент", "हिन्दी", "x" * 64]
+)
 def test_good_agent_names_pass_as_they_are(agent):
     """Letters and digits of any script, dots, underscores and hyphens are fine."""
     assert naming.check_agent(agent) == agent
@@ -78,8 +80,9 @@ def test_agent_names_are_normalised():
 
 @pytest.mark.parametrize(
     "agent",
-    ["", ".", "..", "../x", "a/b", "a\\b", ".store", "-a", "a.", "a b", "a\n", "a\0", "a\x1b", "a\u200b", "a\ufe0f", "a\u202eb",
-     "con", "NUL", "aux.md", "com¹", "x" * 65, "𐐀" * 64, "a:b", "~", "[[a]]", "\ud800", "a\u3164"],
+    ["", ".", "..", "../x", "a/b", "a\\b", ".store", "-a", "a.", "a b", "a\n", "a\0", "a\x1b", "a\u200b", "a\ufe0f",
+    "a\u202eb",
+     "con", "NUL", "aux.md", "com¹", "x" * 65, "𐐀" * 64, "a:b", "~", "agents-memory", "[[a]]", "\ud800", "a\u3164"],
 )  # fmt: skip
 def test_bad_agent_names_are_refused_with_a_hint(agent):
     """What could leave the store, hide or break on another system is refused."""
@@ -132,7 +135,8 @@ def test_ids_are_paths_without_place_and_suffix(path, id_, agent):
 @pytest.mark.parametrize(
     "text",
     ["agent/2026-03-02-x", "agent/2026-03-02-x.md", ".claude/agents-memory/agent/x.md", "./agent/x", "[[agent/x]]",
-     "[[agent/x|the label]]", "[[agent/x#part]]", "agent/x.md#part", " agent/x \n", ".store/archive/agent/x.md", "agent//x",
+     "[[agent/x|the label]]", "[[agent/x#part]]", "agent/x.md#part", " agent/x \n", ".store/archive/agent/x.md",
+     "agent//x",
      "a/agents-memory/b/agents-memory/agent/x"],
 )  # fmt: skip
 def test_every_way_to_name_a_memory_gives_its_id(text):
@@ -149,7 +153,25 @@ def test_a_stem_alone_belongs_to_the_given_agent(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "..", "../x", "a/../b", "a\\b", "/etc/passwd", "C:/x", "a\0", "a\nb", "a/", ".", ".md", "[[]]", "a/\x85", "\ud800"]
+    "text",
+    [
+        "",
+        " ",
+        "..",
+        "../x",
+        "a/../b",
+        "a\\b",
+        "/etc/passwd",
+        "C:/x",
+        "a\0",
+        "a\nb",
+        "a/",
+        ".",
+        ".md",
+        "[[]]",
+        "a/\x85",
+        "\ud800",
+    ],
 )
 def test_unusable_references_are_refused(text):
     """What leads out of the store, or to nothing, is an error of the caller."""
@@ -203,7 +225,12 @@ def test_dates_and_words_of_a_stem(stem, day, words):
 @given(st.dates())
 def test_iso_days_are_read_in_all_their_forms(day):
     """A date and a time of that day, padded or not, are the same day."""
-    for text in (day.isoformat(), f"{day.isoformat()}T10:00:00Z", f"{day.isoformat()} 10:00 +2", f" {day.isoformat()} "):
+    for text in (
+        day.isoformat(),
+        f"{day.isoformat()}T10:00:00Z",
+        f"{day.isoformat()} 10:00 +2",
+        f" {day.isoformat()} ",
+    ):
         assert naming.iso_day(text) == day
     assert naming.iso_day(f"{day.year:04}-{day.month}-{day.day}") == day
 

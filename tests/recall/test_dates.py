@@ -94,7 +94,8 @@ def test_periods_are_whole_and_in_order(today, unit, count):
     """The period that holds today, the one before it and the ones further back lie side by side."""
     near = parse(f"{count} {unit}s ago", today=today)
     far = parse(f"{count + 1} {unit}s ago", today=today)
-    assert near.first and far.last
+    assert near.first
+    assert far.last
     assert far.last + timedelta(1) == near.first
     if unit != "day":
         assert parse(f"this {unit}", today=today) == parse(f"0 {unit}s ago", today=today)

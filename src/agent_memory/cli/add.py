@@ -8,17 +8,35 @@ from typing import Any
 import click
 
 from agent_memory.cli import body_input
-from agent_memory.cli.options import DAY, Call, agent_option, complete_reference, listed, pass_call, shared_options
+from agent_memory.cli.options import (
+    DAY,
+    Call,
+    Command,
+    OneOf,
+    agent_option,
+    complete_reference,
+    listed,
+    pass_call,
+    shared_options,
+)
 from agent_memory.cli.render import note, put, visible
 from agent_memory.errors import InvalidInput, MemoryStoreError
 from agent_memory.model import TYPES
 
 
-@click.command("add", short_help="Write a new memory.")
+@click.command(
+    "add",
+    cls=Command,
+    short_help="Write a new memory.",
+    examples=(
+        'memory add --agent api-engineer --topic "Retry policy" --type decision notes.md',
+        'echo "Webhooks retry five times." | memory add --agent api-engineer --topic "Retry policy"',
+    ),
+)
 @click.argument("body_file", metavar="[FILE]", required=False)
 @agent_option("The owner; the first memory makes the folder.", required=True)
 @click.option("--topic", metavar="TEXT", required=True, help="The title; the name of the file is made of it.")
-@click.option("--type", "kind", type=click.Choice(TYPES), default="note", show_default=True, help="What kind it is.",
+@click.option("--type", "kind", type=OneOf(TYPES), default="note", show_default=True, help="What kind it is.",
               metavar="TYPE")  # fmt: skip
 @click.option("--tags", metavar="A,B", multiple=True, help="Tags, separated by commas.")
 @click.option("--date", "day", metavar="DAY", type=DAY, help="The day it is about, instead of today.")
@@ -31,17 +49,13 @@ from agent_memory.model import TYPES
 @shared_options
 @pass_call
 def command(
-    call: Call, body_file: str | None, kind: str, day: date | None, tags: tuple[str, ...], **words: Any
+    call: Call, /, body_file: str | None, kind: str, day: date | None, tags: tuple[str, ...], **words: Any
 ) -> None:
     """Write a new memory and print its id.
 
     The text is FILE, or stdin where FILE is - or missing; on a terminal without FILE it is written in $VISUAL or
     $EDITOR. TYPE is one of decision, convention, gotcha, procedure, reference, preference, incident, handoff,
     consultation, digest, note.
-
-    \b
-      memory add --agent api-engineer --topic "Retry policy" --type decision notes.md
-      echo "Webhooks retry five times." | memory add --agent api-engineer --topic "Retry policy"
     """
     with call.store() as store:
         body, typed = _body(body_file, words["agent"], words["topic"])
@@ -71,14 +85,14 @@ def _body(file: str | None, agent: str, topic: str) -> tuple[str, bool]:
     body = body_input.read_text(file or "-")
     if not body.strip():
         name = "stdin" if file in (None, "-") else file
-        raise InvalidInput(f"{name} is empty, so there is no memory to write", hint="give the text in a FILE or on stdin")
+        raise InvalidInput(
+            f"{name} is empty, so there is no memory to write", hint="give the text in a FILE or on stdin"
+        )
     return body, False
 
 
 def _with_text_kept(error: Exception, body: str) -> MemoryStoreError:
     """The same failure, with the place where the text is safe."""
-    kept = MemoryStoreError(
-        getattr(error, "message", str(error)), hint=f"your text is in {body_input.keep(body)}"
-    )
+    kept = MemoryStoreError(getattr(error, "message", str(error)), hint=f"your text is in {body_input.keep(body)}")
     kept.exit_code = getattr(error, "exit_code", 1)
     return kept

@@ -5,10 +5,15 @@ from __future__ import annotations
 import click
 
 from agent_memory.cli.moving import move_each
-from agent_memory.cli.options import Call, agent_option, pass_call, references, shared_options
+from agent_memory.cli.options import Call, Command, agent_option, pass_call, references, shared_options
 
 
-@click.command("archive", short_help="Move memories to the archive.")
+@click.command(
+    "archive",
+    cls=Command,
+    short_help="Move memories to the archive.",
+    examples=("memory archive api-engineer/2026-03-02-retry-policy",),
+)
 @references
 @agent_option("Whose memories are meant where only their names are given.")
 @shared_options
@@ -17,14 +22,11 @@ def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:
     """Move memories to the archive, unchanged, and print their ids.
 
     They lie in .store/archive/ then, and search --archived still finds them.
-
-    \b
-      memory archive api-engineer/2026-03-02-retry-policy
     """
     with call.store() as store:
 
         def move(reference: str) -> dict[str, object]:
-            record = store.archive(reference, agent=agent)
+            record = store.archive(reference)
             return {"id": record.id, "path": record.path}
 
-        move_each(call, ids, move)
+        move_each(call, [store.record(reference, agent=agent).path for reference in ids], move)

@@ -68,6 +68,7 @@ def keep(text: str) -> str:
     """Save a text that a person wrote and the store did not take, and return where."""
     import tempfile
 
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", prefix="memory-", suffix=".md", delete=False) as f:
-        f.write(text)
-    return f.name
+    handle, name = tempfile.mkstemp(prefix="memory-", suffix=".md")
+    with open(handle, "wb") as file:  # noqa: PTH123  a descriptor, not a path
+        file.write(text.encode("utf-8", "surrogateescape"))
+    return name

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import click
 
-from agent_memory.cli.options import Call, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, OneOf, pass_call, shared_options
 from agent_memory.cli.render import put
 
 
-@click.command("completion", short_help="Print the completion script of a shell.")
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.command(
+    "completion",
+    cls=Command,
+    short_help="Print the completion script of a shell.",
+    examples=(
+        'eval "$(memory completion bash)"                                    # in ~/.bashrc',
+        'eval "$(memory completion zsh)"                                     # in ~/.zshrc',
+        "memory completion fish > ~/.config/fish/completions/memory.fish",
+    ),
+)
+@click.argument("shell", type=OneOf(("bash", "zsh", "fish")))
 @shared_options
 @pass_call
 @click.pass_context
 def command(ctx: click.Context, call: Call, shell: str) -> None:
-    """Print the completion script of a shell.
-
-    \b
-      eval "$(memory completion bash)"                                    # in ~/.bashrc
-      eval "$(memory completion zsh)"                                     # in ~/.zshrc
-      memory completion fish > ~/.config/fish/completions/memory.fish
-    """
+    """Print the completion script of a shell."""
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, shared_options
 from agent_memory.cli.render import plural, put, visible
 
 if TYPE_CHECKING:
     from agent_memory.upkeep.doctor import Diagnosis
 
 
-@click.command("doctor", short_help="Prove that the index equals the files.")
+@click.command(
+    "doctor",
+    cls=Command,
+    short_help="Prove that the index equals the files.",
+    examples=(
+        "memory doctor",
+        "memory doctor --fix",
+    ),
+)
 @click.option("--fix", is_flag=True, help="Rebuild an index that differs, remove what crashes left behind.")
 @shared_options
 @pass_call
@@ -23,10 +31,6 @@ def command(ctx: click.Context, call: Call, fix: bool) -> None:  # noqa: FBT001
 
     The exit code is 1 where the index differs or a file could not be read. With --fix the store is examined again
     afterwards, and that is what counts. Memory files are never changed.
-
-    \b
-      memory doctor
-      memory doctor --fix
     """
     with call.store() as store:
         found = store.doctor(fix=fix)

@@ -10,7 +10,16 @@ import click
 
 from agent_memory.cli import body_input
 from agent_memory.cli.failure import Usage
-from agent_memory.cli.options import DAY, Call, agent_option, complete_reference, listed, pass_call, shared_options
+from agent_memory.cli.options import (
+    Call,
+    Command,
+    agent_option,
+    complete_reference,
+    day_of,
+    listed,
+    pass_call,
+    shared_options,
+)
 from agent_memory.cli.render import note, put, say, visible
 from agent_memory.errors import InvalidInput, Stale
 
@@ -24,7 +33,16 @@ LISTS = ("tags", "files", "supersedes", "sources")
 DAYS = ("date", "valid_until")
 
 
-@click.command("edit", short_help="Change the text or the front matter of a memory.")
+@click.command(
+    "edit",
+    cls=Command,
+    short_help="Change the text or the front matter of a memory.",
+    examples=(
+        "memory edit api-engineer/2026-03-02-retry-policy",
+        "memory edit 2026-03-02-retry-policy --set tags=jobs,retries --unset valid_until",
+        "memory edit 2026-03-02-retry-policy --body-file new.md --expect 9f86d081…",
+    ),
+)
 @click.argument("reference", metavar="ID", shell_complete=complete_reference)
 @agent_option("Whose memory is meant where only its name is given.")
 @click.option("--body-file", metavar="FILE", help="The new text; - is stdin.")
@@ -46,11 +64,6 @@ def command(
 
     Without options the text opens in $VISUAL or $EDITOR. If somebody else changed the file meanwhile, nothing is
     written, your text is kept in a file, and the exit code is 4.
-
-    \b
-      memory edit api-engineer/2026-03-02-retry-policy
-      memory edit 2026-03-02-retry-policy --set tags=jobs,retries --unset valid_until
-      memory edit 2026-03-02-retry-policy --body-file new.md --expect 9f86d081…
     """
     changes = _changes(settings, unset)
     with call.store() as store:
@@ -107,4 +120,4 @@ def _changes(settings: Sequence[str], unset: Sequence[str]) -> dict[str, object]
 def _value(key: str, text: str) -> str | date | list[str]:
     if key in LISTS:
         return listed([text])
-    return DAY.convert(text, None, None) if key in DAYS else text
+    return day_of(f"--set {key}", text) if key in DAYS else text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.render import say, visible
+from agent_memory.cli.render import flowed, say, visible
 from agent_memory.errors import InvalidQuery, MemoryStoreError
 
 if TYPE_CHECKING:
@@ -58,11 +58,12 @@ def _report(error: Exception, call: Call, *, as_json: bool) -> int:
 
         sys.stderr.write(error_line(kind, message, hint, code, position) + "\n")
     else:
-        say(f"{click.style('memory:', fg='red')} {visible(message)}")
+        text = flowed(f"memory: {visible(message)}", sys.stderr)
+        say(click.style("memory:", fg="red") + text.removeprefix("memory:"))
         if position is not None:
             _point_at(call.query, position)
         if hint:
-            say(f"  hint: {visible(hint)}")
+            say(flowed(f"  hint: {visible(hint)}", sys.stderr))
     if kind == "Internal" and os.environ.get("MEMORY_DEBUG"):
         import traceback
 
@@ -90,15 +91,16 @@ def _plain(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         return f"no option {error.option_name}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        kind = "argument" if isinstance(error.param, click.Argument) else "option"
-        return f"missing {kind} {error.param.make_metavar(error.ctx) if kind == 'argument' else error.param.opts[0]}"  # type: ignore[arg-type]
+        if isinstance(error.param, click.Argument):
+            return f"missing argument {str(error.param.metavar or error.param.name).rstrip('.')}"
+        return f"missing option {error.param.opts[0]}"
     return _lower(error.format_message())
 
 
 def _next_step(error: click.UsageError) -> str:
     see = f"see: {error.ctx.command_path if error.ctx else 'memory'} --help"
     if isinstance(error, click.NoSuchOption) and error.possibilities:
-        return f"did you mean {sorted(error.possibilities)[0]}? {see}"
+        return f"did you mean {error.possibilities[0]}? {see}"
     return see
 
 
@@ -132,5 +134,3 @@ def _silence_stdout() -> None:
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)
-
-

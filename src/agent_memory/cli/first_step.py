@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 
 import click
 
 from agent_memory.cli.failure import Usage
-from agent_memory.cli.options import DAY, Call, agent_option, pass_call, shared_options
-from agent_memory.cli.render import note, on_terminal, readable
+from agent_memory.cli.options import COUNT, DAY, Call, Command, agent_option, pass_call, shared_options
+from agent_memory.cli.render import flowed, note, on_terminal, readable
 
 
-@click.command("first-step", short_help="Print what the team knows that matters for a task.")
+@click.command(
+    "first-step",
+    cls=Command,
+    short_help="Print what the team knows that matters for a task.",
+    examples=(
+        'memory first-step --agent api-engineer --task "Payment webhooks time out, add retries"',
+        "memory first-step --agent api-engineer --task-file - < issue.md",
+    ),
+)
 @agent_option("Who starts the task.", required=True)
 @click.option("--task", metavar="TEXT", help="What the agent was told, as it is.")
 @click.option("--task-file", metavar="FILE", help="A file that holds the task; - is stdin.")
-@click.option("--budget", metavar="N", type=int, default=2000, show_default=True, help="Tokens at most (4 bytes each).")
+@click.option(
+    "--budget", metavar="N", type=COUNT, default=2000, show_default=True, help="Tokens at most (4 bytes each)."
+)
 @click.option("--now", metavar="DAY", type=DAY, help="The day of the task, instead of today.")
 @shared_options
 @pass_call
-def command(
-    call: Call, agent: str, task: str | None, task_file: str | None, budget: int, now: date | None
-) -> None:
+def command(call: Call, agent: str, task: str | None, task_file: str | None, budget: int, now: date | None) -> None:
     """Print what the team knows that matters for a task.
 
     Nothing in the task is syntax. The answer is Markdown for the agent to read at its First Step: the memories that
     matter, with author, age and status, and what was left out; or one line where nothing is relevant.
-
-    \b
-      memory first-step --agent api-engineer --task "Payment webhooks time out, add retries"
-      memory first-step --agent api-engineer --task-file - < issue.md
     """
     if (task is None) == (task_file is None):
         raise Usage("give the task with --task or with --task-file, one of them", hint="see: memory first-step --help")
@@ -44,5 +49,5 @@ def command(
 
         print_json(of_briefing(briefing))
         return
-    click.echo(readable(briefing.markdown) if on_terminal() else briefing.markdown, nl=False)
+    click.echo(flowed(readable(briefing.markdown), sys.stdout) if on_terminal() else briefing.markdown, nl=False)
     note(briefing.fallback, briefing.problems)

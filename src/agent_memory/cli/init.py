@@ -7,11 +7,19 @@ from pathlib import Path
 
 import click
 
-from agent_memory.cli.options import Call, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, shared_options
 from agent_memory.cli.render import put, say, visible
 
 
-@click.command("init", short_help="Create a memory store.")
+@click.command(
+    "init",
+    cls=Command,
+    short_help="Create a memory store.",
+    examples=(
+        "memory init",
+        "memory --root ~/notes/agents-memory init",
+    ),
+)
 @shared_options
 @pass_call
 def command(call: Call) -> None:
@@ -19,10 +27,6 @@ def command(call: Call) -> None:
 
     That is --root or MEMORY_ROOT where one is given, else .claude/agents-memory/ in the project (the main checkout of
     a git worktree). Memories that are there already are kept and found.
-
-    \b
-      memory init
-      memory --root ~/notes/agents-memory init
     """
     from agent_memory.files import discover
     from agent_memory.store import MemoryStore

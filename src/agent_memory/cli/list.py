@@ -6,17 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, QueryCommand, agent_option, pass_call, shared_options
+from agent_memory.cli.options import COUNT, Call, QueryCommand, agent_option, pass_call, shared_options
 from agent_memory.cli.render import mention, on_terminal, plural, say, standing
 
 if TYPE_CHECKING:
     from agent_memory.model import Record
 
 
-@click.command("list", cls=QueryCommand, short_help="List memories, newest first.")
+@click.command(
+    "list",
+    cls=QueryCommand,
+    short_help="List memories, newest first.",
+    examples=(
+        "memory list --agent api-engineer --limit 20",
+        "memory list type:decision date:2026-03",
+        "memory list | cut -f5 | fzf | xargs memory show",
+    ),
+)
 @click.argument("query", metavar="[QUERY]...", nargs=-1)
 @agent_option("Only memories of this agent.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Memories at most.  [default: all]")
+@click.option("--limit", metavar="N", type=COUNT, help="Memories at most.  [default: all]")
 @click.option("--archived", is_flag=True, help="List the archive as well.")
 @shared_options
 @pass_call
@@ -25,11 +34,6 @@ def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int | 
 
     QUERY selects, as in search. Off a terminal the rows are tab-separated, without a header: date, agent, type, status,
     id, name.
-
-    \b
-      memory list --agent api-engineer --limit 20
-      memory list type:decision date:2026-03
-      memory list | cut -f5 | fzf | xargs memory show
     """
     call.query = " ".join(query)
     with call.store() as store:
@@ -54,7 +58,7 @@ def _print(records: tuple[Record, ...]) -> None:
         print_table((), [(r.date, r.agent, r.type, r.status, r.id, r.name) for r in records])
     else:
         shown = any(map(standing, records))
-        columns = [Column(name="memory", style="cyan"), Column(name="type"), Column(name="name", cut=True)]
+        columns = [Column(name="memory", style="cyan"), Column(name="type", spare=True), Column(name="name", cut=True)]
         rows = [[r.id, r.type, r.name, r.status] if shown else [r.id, r.type, r.name] for r in records]
         print_table([*columns, Column(name="status")] if shown else columns, rows)
         say(plural(len(records), "memory", "memories"))

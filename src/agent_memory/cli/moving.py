@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def move_each(call: Call, ids: Iterable[str], move: Callable[[str], dict[str, object]]) -> None:
     """Move memories, and print the id of each.
 
+    Commands look up all memories before they move the first, so that a slip of the pen moves nothing.
+
     Args:
         move: Moves one memory and returns what JSON tells of it, its `id` among that.
     """

@@ -83,25 +83,64 @@ def agent_option(text: str, *, required: bool = False) -> Callable[[F], F]:
     return click.option("--agent", metavar="NAME", required=required, help=text, shell_complete=complete_agent)
 
 
-class Day(click.ParamType):
+class Day(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     """A day, written 2026-03-02."""
 
     name = "day"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Read a day; other forms that Python would take are refused, so that one form stands in all files."""
-        if isinstance(value, date):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:  # noqa: ARG002
+        """Read a day."""
+        return value if isinstance(value, date) else day_of(_name(param), value)
+
+
+def day_of(name: str, text: str) -> date:
+    """Read a day; other forms that Python would take are refused, so that one form stands in all files.
+
+    Args:
+        name: What is given, for the error.
+    """
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError(text)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Usage(f"{name} {text!r} is not a day", hint="write it as YYYY-MM-DD, such as 2026-03-02") from None
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """A whole number from 1 on."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
+        """Read a number."""
+        if str(value).isdecimal() and int(value) > 0:
+            return int(value)
+        raise Usage(f"{_name(param)} {value!r} is not a whole number from 1 on", hint="such as 10")
+
+
+class OneOf(click.Choice):  # type: ignore[type-arg]  # generic since click 8.2 only
+    """One of a few words; the nearest is offered for any other."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        """Take one of the words as it is."""
+        if value in self.choices:
             return value
-        try:
-            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-                raise ValueError(value)
-            return date.fromisoformat(value)
-        except ValueError:
-            name = param.opts[0] if param else "the date"
-            raise Usage(f"{name} {value!r} is not a day", hint="write it as YYYY-MM-DD, such as 2026-03-02") from None
+        import difflib
+
+        near = difflib.get_close_matches(str(value), self.choices, n=1)
+        words = f"it is one of {', '.join(self.choices)}"
+        raise Usage(f"{_name(param)} cannot be {value!r}", hint=f"did you mean {near[0]}?" if near else words)
+
+
+def _name(param: click.Parameter | None) -> str:
+    if param is None:
+        return "the value"
+    return param.opts[0] if isinstance(param, click.Option) else str(param.metavar or param.name).upper()
 
 
 DAY = Day()
+COUNT = Count()
 
 
 def listed(values: Sequence[str]) -> list[str]:
@@ -109,7 +148,25 @@ def listed(values: Sequence[str]) -> list[str]:
     return [part for value in values for item in value.split(",") if (part := item.strip())]
 
 
-class QueryCommand(click.Command):
+class Command(click.Command):
+    """A command whose help ends in examples.
+
+    Args:
+        examples: Calls that work, a line each.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples as they are, unwrapped."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"  {example}\n")
+
+
+class QueryCommand(Command):
     """A command whose words are a query, in which `-word` means "without this word".
 
     It has no short options but `-h`, and an unknown word that begins with one dash belongs to the query. A word that
@@ -135,8 +192,8 @@ class QueryCommand(click.Command):
         import difflib
 
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-        quoted = f"to search for it: memory {self.name} -- {name}"
-        return Usage(f"no option {name}", hint=f"did you mean {near[0]}? {quoted}" if near else quoted)
+        quoted = f"o search for the text: memory {self.name} -- {name}"
+        return Usage(f"no option {name}", hint=f"did you mean {near[0]}? T{quoted}" if near else f"t{quoted}")
 
 
 # -- completion -------------------------------------------------------------------------------------------------------

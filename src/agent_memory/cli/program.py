@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -61,6 +60,13 @@ class Program(click.Group):
         command: click.Command = module.command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Answer a call without words with the help, as an error."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -68,6 +74,8 @@ class Program(click.Group):
         name = args[0]
         if name in SHORT_HELP or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
+        import difflib
+
         near = difflib.get_close_matches(name, SHORT_HELP, n=1, cutoff=0.6)
         raise failure.Usage(f"no command {name!r}", hint=f"did you mean {near[0]}?" if near else "see: memory --help")
 

@@ -34,9 +34,8 @@ class _Bar:
             self._begun = now
         if done >= todo:
             self._stop()
-        elif self._bar is None:
-            if now - self._begun > PATIENCE:
-                self._start(todo)
+        elif self._bar is None and now - self._begun > PATIENCE:
+            self._start(todo)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=todo)
 

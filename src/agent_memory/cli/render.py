@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -20,6 +19,9 @@ WIDEST = 120
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_LEAD = re.compile(r"\s*(?:(?:[-*+>]|[0-9]+[.)]|hint:) +)?")
+"""What later lines of a paragraph are indented by: blanks, the mark of a list item."""
+
 Span = tuple[int, int]
 
 
@@ -30,7 +32,7 @@ def visible(text: str) -> str:
 
 def readable(text: str) -> str:
     """Return `text` with its lines; control characters, which could steer a terminal, become visible."""
-    return _CONTROL.sub(lambda match: _named(ord(match.group())), text.replace("\r\n", "\n"))
+    return _CONTROL.sub(lambda found: _named(ord(found.group())), text.replace("\r\n", "\n"))
 
 
 def _named(code: int) -> str:
@@ -44,6 +46,8 @@ def on_terminal() -> bool:
 
 def columns() -> int:
     """Width for text on a terminal."""
+    import shutil  # a search that is read by a program need not load it
+
     return max(20, min(shutil.get_terminal_size().columns, WIDEST))
 
 
@@ -115,8 +119,22 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def marked(text: str, spans: Sequence[Span], start: int = 0, end: int | None = None) -> str:
-    """Return a piece of `text` with the spans in bold.
+def match(text: str) -> str:
+    """Mark a word that was searched for."""
+    return click.style(text, fg="red", bold=True)
+
+
+def cut(text: str, room: int) -> str:
+    """Return `text`, or its beginning and an ellipsis, in at most `room` columns; "" where that says nothing."""
+    if width_of(text) <= room:
+        return text
+    return f"{text[: _fitting(text, 0, room - 1)]}…" if room > 8 else ""
+
+
+def marked(
+    text: str, spans: Sequence[Span], start: int = 0, end: int | None = None, *, mark: Callable[[str], str] = match
+) -> str:
+    """Return a piece of `text` with the spans marked.
 
     Args:
         spans: (start, end) offsets into `text`, in order.
@@ -124,10 +142,10 @@ def marked(text: str, spans: Sequence[Span], start: int = 0, end: int | None = N
     end = len(text) if end is None else end
     parts, at = [], start
     for first, last in spans:
-        first, last = max(first, at), min(last, end)
-        if first < last:
-            parts += [visible_piece(text[at:first]), click.style(visible_piece(text[first:last]), fg="red", bold=True)]
-            at = last
+        low, high = max(first, at), min(last, end)
+        if low < high:
+            parts += [visible_piece(text[at:low]), mark(visible_piece(text[low:high]))]
+            at = high
     return "".join([*parts, visible_piece(text[at:end])])
 
 
@@ -136,19 +154,35 @@ def visible_piece(text: str) -> str:
     return readable(text.replace("\n", " "))
 
 
-def wrapped(text: str, spans: Sequence[Span], *, indent: str) -> str:
-    """Return `text` with its spans in bold, as lines that fit the terminal; as one line where there is no terminal."""
+def wrapped(text: str, spans: Sequence[Span], *, indent: str = "", mark: Callable[[str], str] = match) -> str:
+    """Return `text` with its spans marked, as lines that fit the terminal; as one line where there is no terminal."""
     if not on_terminal():
-        return indent + marked(text, spans)
+        return indent + marked(text, spans, mark=mark)
     room = columns() - len(indent)
-    return "\n".join(indent + marked(text, spans, start, end) for start, end in _lines(text, room))
+    return "\n".join(indent + marked(text, spans, start, end, mark=mark) for start, end in _lines(text, room))
+
+
+def flowed(text: str, stream: TextIO) -> str:
+    """Return lines that fit the terminal behind a stream, list items with a hanging indent; unchanged without one."""
+    if not stream.isatty():
+        return text
+    return "\n".join(_hanging(line) for line in text.split("\n"))
+
+
+def _hanging(line: str) -> str:
+    if width_of(line) <= columns():
+        return line
+    found = _LEAD.match(line)
+    lead = found.group() if found else ""
+    rest, indent = line[len(lead) :], " " * min(width_of(lead), 20)
+    return lead + f"\n{indent}".join(rest[start:end] for start, end in _lines(rest, columns() - len(indent)))
 
 
 def _lines(text: str, room: int) -> Iterator[Span]:
     """Cut a line at blanks, and inside of words that are wider than a line."""
     start = end = 0
-    for match in re.finditer(r"\S+", text):
-        first, last = match.span()
+    for found in re.finditer(r"\S+", text):
+        first, last = found.span()
         if width_of(text[start:last]) <= room:
             end = last
             continue

@@ -6,10 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, QueryCommand, agent_option, pass_call, shared_options
+from agent_memory.cli.options import COUNT, Call, QueryCommand, agent_option, pass_call, shared_options
 from agent_memory.cli.render import (
-    bold, columns, dim, marked, note, on_terminal, plural, put, say, standing, visible, width_of, wrapped,
-)  # fmt: skip
+    bold,
+    columns,
+    cut,
+    dim,
+    note,
+    on_terminal,
+    plural,
+    put,
+    say,
+    standing,
+    visible,
+    width_of,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +30,19 @@ if TYPE_CHECKING:
     from agent_memory.store import MemoryStore
 
 
-@click.command("search", cls=QueryCommand, short_help="Find memories by a query, best first.")
+@click.command(
+    "search",
+    cls=QueryCommand,
+    short_help="Find memories by a query, best first.",
+    examples=(
+        "memory search webhook retries",
+        "memory search 'agent:api-engineer type:decision \"rate limit\" -draft'",
+        "memory search 'paging date:[2026-01 TO 2026-06]'",
+    ),
+)
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
 @agent_option("Only memories of this agent.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), default=10, show_default=True, help="Hits at most.")
+@click.option("--limit", metavar="N", type=COUNT, default=10, show_default=True, help="Hits at most.")
 @click.option("--archived", is_flag=True, help="Search the archive as well.")
 @click.option("--explain", is_flag=True, help="Show every term of each score.")
 @shared_options
@@ -30,12 +51,7 @@ def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int, a
     """Find memories by a query, best first.
 
     Several words are one query; every word counts, none is needed. The language has fields, AND, OR, NOT or a leading
-    dash, "phrases", prefix*, fuzzy~ and dates:
-
-    \b
-      memory search webhook retries
-      memory search 'agent:api-engineer type:decision "rate limit" -draft'
-      memory search 'paging date:[2026-01 TO 2026-06]'
+    dash, "phrases", prefix*, fuzzy~ and dates.
 
     Nothing found is no error. Put -- before words that look like an option of this command.
     """
@@ -65,16 +81,24 @@ def _print_hit(place: int, hit: Hit, *, explain: bool) -> None:
     title = visible(record.name)
     facts = " · ".join(filter(None, (visible(record.agent), str(record.date), visible(record.type), standing(record))))
     if on_terminal() and width_of(f"{number}{title}  {facts}") > columns():
-        put(wrapped(number + title, [(len(number), len(number) + len(title))], indent="").replace("\n", f"\n{indent}"))
+        put(number + wrapped(title, [(0, len(title))], indent=indent, mark=bold).lstrip())
         put(wrapped(facts, (), indent=indent))
     else:
         put(f"{number}{bold(title)}  {dim(facts)}")
-    heading = dim(f"  {visible(hit.heading)}") if hit.heading and hit.heading != record.name else ""
-    put(f"{indent}{click.style(f'{visible(record.path)}:{hit.line}', fg='cyan')}{heading}")
+    _print_place(hit, indent)
     if hit.snippet:
         put(wrapped(hit.snippet, hit.highlights, indent=indent))
     if explain:
         _print_terms(hit.terms, hit.score, indent)
+
+
+def _print_place(hit: Hit, indent: str) -> None:
+    """Print where the passage is: the line, and the headings over it but the one that repeats the name."""
+    place = f"{visible(hit.record.path)}:{hit.line}"
+    heading = visible(hit.heading.removeprefix(hit.record.name).removeprefix(" > "))
+    if on_terminal():
+        heading = cut(heading, columns() - len(indent) - width_of(place) - 2)
+    put(f"{indent}{click.style(place, fg='cyan')}{dim(f'  {heading}') if heading else ''}")
 
 
 def _print_terms(terms: Sequence[Term], score: float, indent: str) -> None:
@@ -82,14 +106,14 @@ def _print_terms(terms: Sequence[Term], score: float, indent: str) -> None:
     rows, exact, shown = [], 0.0, 0.0
     for term in terms:
         exact += term.value
-        value = round(exact, 2) - shown
-        shown += value
-        rows.append((f"{value:.2f}", visible(term.name), visible(term.field), visible(term.note)))
+        points = round(exact, 2) - shown
+        shown += points
+        rows.append((f"{points:.2f}", visible(term.name), visible(term.field), visible(term.note)))
     total = f"{score:.2f}"
     widths = [max(width_of(row[i]) for row in [(total, "", ""), *rows]) for i in range(3)]
     for value, name, field, text in rows:
         pad = " " * (widths[1] - width_of(name))
-        put(f"{indent}{value:>{widths[0]}}  {name}{pad}  {field:<{widths[2]}}  {dim(text)}".rstrip())
+        put(f"{indent}{value:>{widths[0]}}  {name}{pad}  {field:<{widths[2]}}  {dim(text) if text else ''}".rstrip())
     put(f"{indent}{bold(f'{total:>{widths[0]}}')}  {'score' if terms else 'score: no words to rank by, newest first'}")
 
 
@@ -102,7 +126,7 @@ def _say_more(result: SearchResult, limit: int) -> None:
 def _say_nothing(store: MemoryStore, result: SearchResult, agent: str | None) -> None:
     say(f"nothing found for {visible(result.query)!r}" + (f" among the memories of {visible(agent)}" if agent else ""))
     if result.suggestion:
-        say(f"  did you mean: {marked(result.suggestion, ())}")
+        say(f"  did you mean: {visible(result.suggestion)}")
     if agent is not None:
         _say_unknown_agent(agent, {record.agent for record in store.list(archived=True)})
 

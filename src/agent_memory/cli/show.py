@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, agent_option, pass_call, references, shared_options
-from agent_memory.cli.render import bold, dim, mention, on_terminal, put, readable, standing, visible
+from agent_memory.cli.options import Call, Command, agent_option, pass_call, references, shared_options
+from agent_memory.cli.render import bold, dim, flowed, mention, on_terminal, put, readable, standing, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from agent_memory.store import MemoryStore
 
 
-@click.command("show", short_help="Print memories in full.")
+@click.command(
+    "show",
+    cls=Command,
+    short_help="Print memories in full.",
+    examples=(
+        "memory show api-engineer/2026-03-02-retry-policy",
+        "memory show 2026-03-02-retry-policy --json",
+    ),
+)
 @references
 @agent_option("Whose memory is meant where only its name is given.")
 @click.option("--raw", is_flag=True, help="Print the bytes of the file and nothing else.")
@@ -26,10 +35,6 @@ def command(call: Call, ids: tuple[str, ...], agent: str | None, raw: bool) -> N
     """Print memories in full.
 
     ID is <agent>/<date>-<topic>, a path, or the name alone where only one agent has it.
-
-    \b
-      memory show api-engineer/2026-03-02-retry-policy
-      memory show 2026-03-02-retry-policy --json
     """
     with call.store() as store:
         records = [store.record(reference, agent=agent) for reference in ids]
@@ -57,7 +62,7 @@ def _print(memory: Memory, record: Record) -> None:
     for name, value in facts:
         put(f"{dim(f'{name:<{width}}')}  {visible(value)}")
     put()
-    body = readable(memory.body) if on_terminal() else memory.body
+    body = flowed(readable(memory.body), sys.stdout) if on_terminal() else memory.body
     click.echo(body, nl=not body.endswith("\n"))
 
 

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, pass_call, shared_options
-from agent_memory.cli.render import mention, on_terminal, plural, put, visible
+from agent_memory.cli.options import Call, Command, pass_call, shared_options
+from agent_memory.cli.render import mention, on_terminal, plural, put, visible, wrapped
 from agent_memory.cli.table import Column, print_table
 
 if TYPE_CHECKING:
     from agent_memory.index.statistics import Statistics
 
 
-@click.command("stats", short_help="Count memories, agents and tokens.")
+@click.command(
+    "stats",
+    cls=Command,
+    short_help="Count memories, agents and tokens.",
+    examples=("memory stats",),
+)
 @shared_options
 @pass_call
 def command(call: Call) -> None:
@@ -22,9 +27,6 @@ def command(call: Call) -> None:
 
     Tokens are what reading every file would cost, four bytes counted as one. Off a terminal the rows are
     tab-separated, without a header and without the totals: agent, memories, archived, tokens, first day, last day.
-
-    \b
-      memory stats
     """
     with call.store() as store:
         found = store.stats()
@@ -51,7 +53,7 @@ def _print_totals(found: Statistics) -> None:
     put(f"{plural(found.memories, 'memory', 'memories')}{archived} of {agents}, about {found.tokens:,} tokens")
     if found.types:
         kinds = sorted(found.types.items(), key=lambda item: (-item[1], item[0]))
-        put("types: " + ", ".join(f"{count:,} {visible(kind)}" for kind, count in kinds))
+        put(wrapped("types: " + ", ".join(f"{count:,} {visible(kind)}" for kind, count in kinds), ()))
     put(f"index: {found.index_bytes / 1e6:.1f} MB\n")
 
 

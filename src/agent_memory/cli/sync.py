@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, shared_options
 from agent_memory.cli.render import note, plural, put, visible
 
 if TYPE_CHECKING:
     from agent_memory.model import SyncReport
 
 
-@click.command("sync", short_help="Make the index equal to the files.")
+@click.command(
+    "sync",
+    cls=Command,
+    short_help="Make the index equal to the files.",
+    examples=("memory sync --full",),
+)
 @click.option("--full", is_flag=True, help="Read every file, even where nothing seems to have changed.")
 @click.option("--force", is_flag=True, help="Accept that whole folders are gone.")
 @shared_options
@@ -22,9 +27,6 @@ def command(call: Call, full: bool, force: bool) -> None:  # noqa: FBT001
     """Make the index equal to the files, and tell what changed and which files have problems.
 
     Every command that reads does this by itself; sync is for a first long build, for --force and for a look.
-
-    \b
-      memory sync --full
     """
     with call.store() as store:
         report = store.sync(full=full, force=force)
@@ -52,5 +54,3 @@ def summary(report: SyncReport) -> str:
     if report.unchanged or not parts:
         parts.append(f"{plural(report.unchanged, 'memory', 'memories')} unchanged")
     return f"{', '.join(parts)} ({report.seconds:.2f} s)"
-
-

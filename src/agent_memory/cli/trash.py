@@ -5,10 +5,15 @@ from __future__ import annotations
 import click
 
 from agent_memory.cli.moving import move_each
-from agent_memory.cli.options import Call, agent_option, pass_call, references, shared_options
+from agent_memory.cli.options import Call, Command, agent_option, pass_call, references, shared_options
 
 
-@click.command("trash", short_help="Move memories out of sight.")
+@click.command(
+    "trash",
+    cls=Command,
+    short_help="Move memories out of sight.",
+    examples=("memory trash api-engineer/2026-03-02-retry-policy",),
+)
 @references
 @agent_option("Whose memories are meant where only their names are given.")
 @shared_options
@@ -17,9 +22,7 @@ def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:
     """Move memories out of sight, unchanged, and print their ids; restore brings them back.
 
     They lie in .store/trash/ then, where no search finds them. Nothing empties the trash by itself.
-
-    \b
-      memory trash api-engineer/2026-03-02-retry-policy
     """
     with call.store() as store:
-        move_each(call, ids, lambda reference: {"id": store.trash(reference, agent=agent)})
+        paths = [store.record(reference, agent=agent).path for reference in ids]
+        move_each(call, paths, lambda path: {"id": store.trash(path)})

@@ -7,21 +7,23 @@ import time
 
 import click
 
-from agent_memory.cli.options import Call, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, shared_options
 from agent_memory.cli.render import dim, put, say, visible
 from agent_memory.cli.sync import summary
 
 
-@click.command("watch", short_help="Keep the index current while files change.")
+@click.command(
+    "watch",
+    cls=Command,
+    short_help="Keep the index current while files change.",
+    examples=("memory watch --json",),
+)
 @shared_options
 @pass_call
 def command(call: Call) -> None:
     """Keep the index current while files change, and tell each change. Ctrl-C ends it.
 
     No other command needs this: they all sync first. It spares long-lived readers that work.
-
-    \b
-      memory watch --json
     """
     with call.store() as store:
         if not call.json:

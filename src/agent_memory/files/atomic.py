@@ -43,6 +43,15 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def make_root(folder: Path) -> None:
+    """Create the root of a store and its missing parents, durably; an existing folder stays."""
+    folder = folder.absolute()
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
 def make_folder(folder: Path, *, below: Path) -> None:
     """Create `folder` and its missing parents below `below`, durably."""
     missing = []
@@ -86,7 +95,11 @@ def create(path: Path, data: bytes, *, scratch: Path) -> None:
         temporary = _temporary(scratch, data)
         try:
             os.link(temporary, path)
-            sync_folder(path.parent)
+            try:
+                sync_folder(path.parent)
+            except BaseException:
+                os.unlink(path)
+                raise
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -99,26 +112,46 @@ def replace(path: Path, data: bytes, *, scratch: Path) -> None:
     """
     with _storage_errors(path):
         temporary = _temporary(scratch, data)
+        old = Path(f"{temporary}-old")
         try:
             os.chmod(temporary, path.stat().st_mode & 0o7777)
+            with contextlib.suppress(PermissionError):  # some systems let nobody link a file of somebody else
+                os.link(path, old)
             os.rename(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        sync_folder(path.parent)
+            try:
+                sync_folder(path.parent)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):  # as above
+                    os.rename(old, path)
+                raise
+        finally:
+            for leftover in (temporary, old):
+                with contextlib.suppress(OSError):
+                    os.unlink(leftover)
 
 
 def move(source: Path, target: Path) -> None:
     """Move a file to a free name, durably.
 
-    A crash between the two steps leaves both names on one file; `Folder.recover` then drops the archived one.
+    A crash between the two steps leaves both names on one file; `Folder.recover` then drops the archived one, and moving
+    it again finishes the move.
 
     Raises:
-        FileExistsError: `target` is taken; nothing was moved.
+        FileExistsError: `target` is taken by another file; nothing was moved.
     """
     with _storage_errors(source):
-        os.link(source, target, follow_symlinks=False)
-        sync_folder(target.parent)
-        os.unlink(source)
-        sync_folder(source.parent)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            if not os.path.samestat(os.lstat(source), os.lstat(target)):
+                raise
+        try:
+            sync_folder(target.parent)
+            os.unlink(source)
+            sync_folder(source.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                if not os.path.lexists(source):
+                    os.link(target, source, follow_symlinks=False)
+                os.unlink(target)
+            raise

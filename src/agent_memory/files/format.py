@@ -181,8 +181,8 @@ def replace_body(data: bytes, body: str, *, path: str = "memory") -> bytes:
     before = data[: len(text[: head.start].encode("utf-8", "surrogateescape"))]
     new = _encoded(body)
     eol = b"\r\n" if b"\r\n" in before else b"\n"
-    # The closing fence may end the file without a line break, and an empty line after it is not part of the body: a body
-    # that begins with one needs another before it.
+    # The closing fence may end the file without a line break, and an empty line after it is not part of the body:
+    # a body that begins with one needs another before it.
     for count in range(3 if head.block else 1):
         result = before + count * eol + new
         again = result.decode("utf-8", "surrogateescape")

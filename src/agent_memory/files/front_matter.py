@@ -138,9 +138,8 @@ def read(text: str, path: str) -> Head:
     Args:
         path: Names the file in problems.
     """
-    bare = Head(start=1 if text.startswith("\ufeff") else 0)
-    opened = _OPEN.match(text, bare.start)
-    if opened is None:
+    bare = Head(start=int(text.startswith("\ufeff")))
+    if (opened := _OPEN.match(text, bare.start)) is None:
         return bare
     begin = opened.end()
     closed = _CLOSE.search(text, begin - 1)
@@ -150,8 +149,7 @@ def read(text: str, path: str) -> Head:
     end = max(begin, closed.start() + 1)
     block = text[begin:end]
     try:
-        values = _simple(block)
-        if values is None:
+        if (values := _simple(block)) is None:
             values = load(block)
     except BadYaml as error:
         return _broken(text, begin, path, error) or bare
@@ -210,7 +208,7 @@ class _TextLoader(_Loader):
     def text(self, node: yaml.Node) -> str:
         """Take a scalar as it was written, without the line break that ends a block."""
         value = str(self.construct_scalar(node))  # type: ignore[arg-type]
-        return value.rstrip("\n") if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">") else value
+        return value.removesuffix("\n") if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">") else value
 
 
 for _tag in ("str", "int", "float", "bool", "timestamp", "merge", "value"):
@@ -219,7 +217,6 @@ for _tag in ("str", "int", "float", "bool", "timestamp", "merge", "value"):
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 # Beyond some ten thousand levels libyaml's callers overflow the C stack, which nothing can catch.
 _DEEP = re.compile(r"(?:[-?:][ \t]+){64}")
-_MOST_NESTED = 1000
 
 
 def load(block: str) -> dict[Any, Any] | None:
@@ -230,7 +227,7 @@ def load(block: str) -> dict[Any, Any] | None:
     """
     if odd := _UNPRINTABLE.search(block):
         raise BadYaml(f"character U+{ord(odd[0]):04X} is not allowed in YAML", block.count("\n", 0, odd.start()))
-    if sum(map(block.count, ("[", "{", "? "))) > _MOST_NESTED or _DEEP.search(block):
+    if sum(map(block.count, ("[", "{", "? "))) > 1000 or _DEEP.search(block):
         raise BadYaml("front matter is nested too deeply", 0)
     try:
         values = yaml.load(block, Loader=_TextLoader)  # noqa: S506  a safe loader
@@ -273,6 +270,7 @@ def _simple(block: str) -> dict[Any, Any] | None:
         values[key] = value = _flow_list(rest) if rest[:1] == "[" else _scalar(rest)
         if value is _REFUSED:
             return None
+    # A block of comments alone is nothing to YAML: it may be a heading between two thematic breaks.
     return values or (None if block.strip() else {})
 
 

@@ -35,7 +35,7 @@ _ATX_TAIL = re.compile(r"(?:^|[ \t])#+$")
 _SETEXT = re.compile(r"\n(={3,}|-{3,})[ \t]*\r?(?=\n|\Z)")
 _NO_SETEXT = re.compile(r"[ ]{4}|\t|[ ]{0,3}(?:[#>|]|[-*+][ \t]|[0-9]+[.)][ \t]|[-*_=]{3,}[ \t]*$)")
 _KEY = re.compile(r"[\w-]+:\s")
-_FENCE = re.compile(r"[`~](?:(?<=`)``+|(?<=~)~~+)")
+_FENCES = {"`": re.compile("```+"), "~": re.compile("~~~+")}
 _CONTAINER = re.compile(r"[ \t]*(?:(?:>|[-*+][ \t]|[0-9]{1,9}[.)][ \t])[ \t]*)*")
 _ITEM = re.compile(r"[ ]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
 _SPACE = re.compile(r"\s")
@@ -75,11 +75,10 @@ def _fences(body: str) -> list[Span]:
 
     A fence that is never closed reaches to the end, as CommonMark has it.
     """
-    if "```" not in body and "~~~" not in body:
-        return []
+    runs = [match for c, pattern in _FENCES.items() if c * 3 in body for match in pattern.finditer(body)]
     spans: list[Span] = []
     opened, stop, mark = -1, 0, ""
-    for match in _FENCE.finditer(body):
+    for match in sorted(runs, key=re.Match.start) if "~~~" in body else runs:
         if match.start() < stop:
             continue  # only the first run on a line can be a fence
         start = body.rfind("\n", stop, match.start()) + 1 or stop
@@ -317,7 +316,7 @@ def mentions(body: str) -> tuple[str, ...]:
     if "`" not in body:
         return ()
     found: dict[str, None] = {}
-    for code in _CODE.findall(_without_fences(body)):
+    for code in dict.fromkeys(_CODE.findall(_without_fences(body))):
         if ("/" in code or "." in code or code in _KNOWN_NAMES) and (path := _path(code)):
             found[path] = None
             if len(found) == MOST_MENTIONS:
@@ -331,9 +330,11 @@ def _path(code: str) -> str | None:
     if match is None:
         return None
     path = match[1]
+    if "/" in path:
+        return path if _LETTER.search(path) else None
     stem, _, extension = path.rpartition(".")
-    known = extension.lower() in _EXTENSIONS and any(c.isalnum() for c in stem)
-    return path if _LETTER.search(path) and (known or "/" in path or path in _KNOWN_NAMES) else None
+    known = path in _KNOWN_NAMES or (extension.lower() in _EXTENSIONS and stem.strip("*."))
+    return path if known else None
 
 
 def _without_fences(body: str) -> str:

@@ -62,8 +62,8 @@ def check_agent(agent: str) -> str:
         wrong = "has characters other than letters, digits, '.', '_' and '-'"
     elif name.endswith("."):
         wrong = "ends in '.'"
-    elif _RESERVED.fullmatch(name):
-        wrong = "is reserved by Windows"
+    elif _RESERVED.fullmatch(name) or name == _STORE:
+        wrong = "is reserved by Windows" if name != _STORE else "is the name of the store"
     if wrong:
         shown = ascii(name[:LONGEST_AGENT])
         raise InvalidInput(f"the agent name {shown} {wrong}", hint="use a name such as backend-engineer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import signal
@@ -19,6 +20,7 @@ from agent_memory.model import Memory, Problem, Stat
 MANY = 1500
 """Files from which on other processes help; below, starting them costs more than they save."""
 
+WARM_UP = 300
 BATCH = 64
 HELPERS = 2
 
@@ -102,10 +104,10 @@ def _with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str
     """Give batches to helpers, a few ahead of the consumer, so that neither waits nor hoards."""
     import multiprocessing  # noqa: PLC0415  only large builds need it
 
-    from agent_memory.files import format as formats  # noqa: F401, PLC0415  loaded once, before the helpers are copied
-
-    batches = [stats[i : i + BATCH] for i in range(0, len(stats), BATCH)]
-    with multiprocessing.get_context("fork").Pool(HELPERS, _ignore_interrupts) as pool:
+    for stat in stats[:WARM_UP]:  # what is learned about words here, the helpers are born with
+        yield prepare(folder, stat, known.get(stat.path))
+    batches = [stats[i : i + BATCH] for i in range(WARM_UP, len(stats), BATCH)]
+    with multiprocessing.get_context("fork").Pool(HELPERS, _begin_helping) as pool:
         ahead = deque()
         for batch in batches:
             work = [(folder, stat, known.get(stat.path)) for stat in batch]
@@ -116,8 +118,9 @@ def _with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str
             yield from ahead.popleft().get()
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that asked for help."""
+def _begin_helping() -> None:
+    """Leave Ctrl-C to the process that asked for help, and collect no garbage: there are no cycles, and it ends soon."""
+    gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -36,25 +36,27 @@ _LAST = "\U0010ffff"  # sorts after every character that a token can hold
 
 
 class Pattern(Protocol):
-    """A clause that stands for many words of the index.
-
-    Attributes:
-        written: The pattern as the user wrote it.
-        position: Where it stands in the query, in characters from 0.
-        glob: A pattern with `*` and `?` that every word it stands for matches.
-        shortest, longest: Bounds for the length of those words.
-    """
+    """A clause that stands for many words of the index; equal patterns stand for the same ones."""
 
     @property
-    def written(self) -> str: ...  # noqa: D102
+    def written(self) -> str:
+        """The pattern as the user wrote it."""
+
     @property
-    def position(self) -> int: ...  # noqa: D102
+    def position(self) -> int:
+        """Where it stands in the query, in characters from 0."""
+
     @property
-    def glob(self) -> str: ...  # noqa: D102
+    def glob(self) -> str:
+        """A pattern with `*` and `?` that every word it stands for fits."""
+
     @property
-    def shortest(self) -> int: ...  # noqa: D102
+    def shortest(self) -> int:
+        """Fewest characters of such a word."""
+
     @property
-    def longest(self) -> int: ...  # noqa: D102
+    def longest(self) -> int:
+        """Most characters of such a word."""
 
     def accepts(self, token: str) -> bool:
         """Whether the pattern stands for `token`."""
@@ -86,7 +88,7 @@ class Where:
         self._teach()
 
     def _teach(self) -> None:
-        """Give the connection the functions that fold; once, because it may not change them in the middle of a reading."""
+        """Give the connection the functions that fold; once, since they may not change while something is read."""
         try:
             self.connection.execute("SELECT folded(''), folded_path('')").fetchone()
         except self.connection.OperationalError:

@@ -4,8 +4,6 @@
 property test holds the two together. `docs/query.md` says what each condition means.
 """
 
-# ruff: noqa: D102  the class says what it means; what its methods do is said once, at Clause and Expanding
-
 from __future__ import annotations
 
 import re
@@ -40,9 +38,11 @@ class Everything(Clause):
     """Holds for every memory."""
 
     def matches(self, document: Document) -> bool:  # noqa: ARG002
+        """Always."""
         return True
 
     def where(self, sql: Where) -> str:  # noqa: ARG002
+        """Always true."""
         return "1"
 
 
@@ -53,9 +53,11 @@ class All(Clause):
     parts: tuple[Clause, ...]
 
     def matches(self, document: Document) -> bool:
+        """Whether every part holds; true of none."""
         return all(part.matches(document) for part in self.parts)
 
     def where(self, sql: Where) -> str:
+        """The parts, joined by AND."""
         return f"({' AND '.join(part.where(sql) for part in self.parts)})" if self.parts else "1"
 
 
@@ -66,9 +68,11 @@ class Any_(Clause):  # noqa: N801  `Any` is taken
     parts: tuple[Clause, ...]
 
     def matches(self, document: Document) -> bool:
+        """Whether some part holds; false of none."""
         return any(part.matches(document) for part in self.parts)
 
     def where(self, sql: Where) -> str:
+        """The parts, joined by OR."""
         return f"({' OR '.join(part.where(sql) for part in self.parts)})" if self.parts else "0"
 
 
@@ -79,9 +83,11 @@ class Not(Clause):
     part: Clause
 
     def matches(self, document: Document) -> bool:
+        """Whether the part does not hold."""
         return not self.part.matches(document)
 
     def where(self, sql: Where) -> str:
+        """The part, negated for the memory as a whole."""
         return f"NOT ({self.part.where(sql)})"
 
 
@@ -98,6 +104,7 @@ class Field(Clause):
         return self.name != "status" and has_wildcard(self.value)
 
     def matches(self, document: Document) -> bool:
+        """Whether the field, or one of the tags, has the value."""
         mine = folded(self.value)
         values = {
             "agent": (document.agent,),
@@ -108,6 +115,7 @@ class Field(Clause):
         return any(fits(mine, folded(value)) if self.is_pattern else folded(value) == mine for value in values)
 
     def where(self, sql: Where) -> str:
+        """A comparison of the column."""
         mine = folded(self.value)
         return sql.like(self.name, mine) if self.is_pattern else sql.equal(self.name, mine)
 
@@ -125,9 +133,11 @@ class File(Clause):
         return value, f"*/{value}"
 
     def matches(self, document: Document) -> bool:
+        """Whether one of the paths fits."""
         return any(fits(glob, folded_path(path)) for glob in self.globs for path in document.files)
 
     def where(self, sql: Where) -> str:
+        """A comparison of each path."""
         return sql.file(self.globs)
 
 
@@ -139,9 +149,11 @@ class DateRange(Clause):
     last: date | None
 
     def matches(self, document: Document) -> bool:
+        """Whether the date lies within."""
         return (self.first is None or self.first <= document.date) and (self.last is None or document.date <= self.last)
 
     def where(self, sql: Where) -> str:
+        """Comparisons of the date."""
         return sql.days(self.first, self.last)
 
 
@@ -152,9 +164,11 @@ class Words(Clause):
     tokens: tuple[str, ...]
 
     def matches(self, document: Document) -> bool:
+        """Whether one of the tokens is a stem of the document."""
         return any(token in document.stream(name) for name in STREAMS for token in self.tokens)
 
     def where(self, sql: Where) -> str:
+        """One look into the full-text table."""
         return sql.any_of(self.tokens, STREAMS)
 
 
@@ -166,11 +180,13 @@ class Phrase(Clause):
     streams: tuple[Stream, ...] = STREAMS
 
     def matches(self, document: Document) -> bool:
+        """Whether a stream has the tokens side by side; no token is a boundary."""
         size = len(self.tokens)
         streams = [document.stream(name) for name in self.streams]
         return size > 0 and any(s[i : i + size] == self.tokens for s in streams for i in range(len(s) - size + 1))
 
     def where(self, sql: Where) -> str:
+        """One look into the full-text table."""
         return sql.phrase(self.tokens, self.streams) if self.tokens else "0"
 
 
@@ -182,9 +198,11 @@ class Word(Clause):
     streams: tuple[Stream, ...] = STREAMS
 
     def matches(self, document: Document) -> bool:
+        """Whether one of the streams has the token."""
         return any(self.token in document.stream(name) for name in self.streams)
 
     def where(self, sql: Where) -> str:
+        """One look into the full-text table."""
         return sql.phrase((self.token,), self.streams)
 
 
@@ -215,9 +233,11 @@ class Expanding(Clause):
         """Whether the pattern stands for `token`."""
 
     def matches(self, document: Document) -> bool:
+        """Whether some token is one the pattern stands for."""
         return any(self.accepts(token) for token in document.tokens())
 
     def where(self, sql: Where) -> str:
+        """One look for any of the words of the index that the pattern stands for."""
         return sql.any_of(sql.expand(self))
 
 
@@ -231,9 +251,11 @@ class Prefix(Expanding):
 
     @property
     def glob(self) -> str:
+        """The text and anything."""
         return f"{self.text}*"
 
     def accepts(self, token: str) -> bool:
+        """Whether the token begins with the text."""
         return token.startswith(self.text)
 
 
@@ -247,9 +269,11 @@ class Wildcard(Expanding):
 
     @property
     def glob(self) -> str:
+        """The pattern itself."""
         return self.pattern
 
     def accepts(self, token: str) -> bool:
+        """Whether the token fits the pattern."""
         return fits(self.pattern, token)
 
 
@@ -264,17 +288,21 @@ class Fuzzy(Expanding):
 
     @property
     def glob(self) -> str:
+        """Anything; `accepts` decides."""
         return "*"
 
     @property
     def shortest(self) -> int:
+        """As many characters less as there are edits."""
         return len(self.word) - self.distance
 
     @property
     def longest(self) -> int:
+        """As many more."""
         return len(self.word) + self.distance
 
     def accepts(self, token: str) -> bool:
+        """Whether the token is near enough."""
         return near(self.word, self.distance)(token)
 
 

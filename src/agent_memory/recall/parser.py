@@ -55,7 +55,7 @@ _MEANT = {
     "author": "agent", "owner": "agent", "by": "agent", "kind": "type", "category": "type", "label": "tag",
     "state": "status", "title": "name", "topic": "name", "path": "file", "folder": "file", "body": "text",
 }  # fmt: skip
-_DATE_WORDS = frozenset("since from after before until till between on year month day when".split())
+_DATE_WORDS = frozenset("since from after before until till between".split())
 
 _CHUNK = r"""[^\s"()]+(?:\([^\s"()]*\)[^\s"()]*)*"""  # a word may hold pairs of parentheses: `f(x)`
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*):(?!:|//)(?=[^\s)])")
@@ -154,7 +154,7 @@ def _unknown_field(name: str, found: re.Match[str]) -> NoReturn:
         near = [field for field in FIELDS if distance(name, field, 2) <= min(2, len(name) - 2)]
         meant = _MEANT.get(name) or min(near, key=lambda field: distance(name, field, 2), default="")
         hint = f"did you mean {meant}:? Otherwise {quote}" if meant else f"fields are {', '.join(FIELDS)}; {quote}"
-    raise InvalidQuery(f"there is no field {name}", position=found.start(), hint=hint)
+    raise InvalidQuery(f"there is no field {found['name']}", position=found.start(), hint=hint)
 
 
 def _no_value(name: str, text: str, at: int) -> NoReturn:
@@ -220,7 +220,7 @@ def _checked(parser: Any, nodes: Iterable[Any]) -> Any:  # noqa: ARG001
 def _is_condition(node: Any) -> bool:
     """Whether a node adds to the size of the SQL: bare words become one condition together."""
     if isinstance(node, _BareWord):
-        return has_wildcard(node.text) or "~" in node.text
+        return words.pattern(node.text, node.startchar) is not None
     return not isinstance(node, GroupPlugin.CloseBracket)
 
 
@@ -332,6 +332,8 @@ class _Reader:
             return DateRange(*dates.parse(value.replace('"', " "), today=self.today, position=node.at))
         if name == "file":
             return File(value)
+        if name == "status" and has_wildcard(value):
+            raise InvalidQuery("status: takes a word, no pattern", position=node.at, hint="such as status:active")
         if name not in _STREAM:
             return Field(cast("Column", name), value)
         if not node.quoted and words.pattern(value, node.at):

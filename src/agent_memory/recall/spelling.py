@@ -19,7 +19,9 @@ _SHORTEST = 4  # letters of a word; below that nearly every word is near another
 _LONG = 6  # letters of a word that may be two edits away
 
 # Field values, quotation marks and parentheses aside, a query is made of chunks.
-_CHUNK = re.compile(r'(?:agent|type|tag|status|date|file):(?:"[^"]*"|[\[{][^\]}]*[\]}]|\S+)|(?P<chunk>[^\s"()]+)', re.I)
+_CHUNK = re.compile(
+    r'(?:agent|type|tag|status|date|file):(?:"[^"]*"|[\[{][^\]}]*[\]}]|\S+)|(?P<chunk>[^\s"()]+)', re.IGNORECASE
+)
 _WORD = re.compile(r"(?P<before>\+?(?:(?:text|name):)?)(?P<word>[^\W\d]\w*)(?P<after>[.,;:!?]*)", re.IGNORECASE)
 
 

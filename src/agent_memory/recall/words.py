@@ -44,7 +44,7 @@ def pattern(written: str, position: int) -> Clause | None:
         raise InvalidQuery(f"{written} is no pattern", position=position, hint=hint)
     if fuzzy:
         return _fuzzy(text, fuzzy["distance"], written, position)
-    if text.index("*" if "*" in text else "?") == len(text) - 1 and text[-1] == "*" and "?" not in text:
+    if text[-1] == "*" and not has_wildcard(text[:-1]):
         return Prefix(text[:-1], written, position)
     return Wildcard(text, written, position)
 
