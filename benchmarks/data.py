@@ -25,7 +25,9 @@ def memory(chance: random.Random, pool: list[str], number: int) -> str:
         tags = re.sub(r"[^a-z ]", "", " ".join(picked[6:9]).lower()).split() or ["none"]
         head = f"---\ntype: decision\nname: note {number}\ntags: [{', '.join(tags)}]\n---\n\n"
     parts = [" ".join(picked[9:110]), " ".join(picked[110:220]), " ".join(picked[220:])]
-    return f"{head}# {title}\n\n{parts[0]}\n\n## {picked[7]} {picked[8]}\n\n{parts[1]}\n\n## {picked[9]}\n\n{parts[2]}\n"
+    return (
+        f"{head}# {title}\n\n{parts[0]}\n\n## {picked[7]} {picked[8]}\n\n{parts[1]}\n\n## {picked[9]}\n\n{parts[2]}\n"
+    )
 
 
 def make(root: Path, count: int) -> Path:

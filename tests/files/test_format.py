@@ -428,6 +428,16 @@ def test_a_broken_front_matter_keeps_its_body():
             formats.replace_body(data, "new")
 
 
+@pytest.mark.parametrize("eol", ["\n", "\r\n"])
+def test_a_body_is_put_after_a_fence_that_ends_the_file(eol):
+    """A missing line break, and the empty line that is not part of the body, are added where they are needed."""
+    head = f"---{eol}name: x{eol}---"
+    for body in ("", "text", eol, f"{eol}{eol}text"):
+        result = formats.replace_body(head.encode(), body)
+        assert result.startswith(head.encode())
+        assert parse(result).memory.body == body
+
+
 def test_keys_and_body_can_change_together():
     """One call gives the file with both."""
     data = b"---\nname: x # why\n---\n\nold\n"

@@ -46,6 +46,10 @@ BLOCKS = st.one_of(
 @settings(deadline=None, max_examples=1500)
 @given(BLOCKS)
 @example("date: 2026-03-02\ntags: [a, b-c, d.e]\nname: 300 lines, or so\nx: \"a: b\"\ny: 'c # d'\nz:\n")
+@example("name: a:\n")
+@example("name: a #b\n")
+@example("tags: [a, null]\n")
+@example("name: x\nname: y\n")
 def test_the_fast_path_reads_as_yaml_does(block):
     """Whatever block the fast path accepts, YAML 1.1 reads to equal values of equal types, in the same order."""
     fast = front_matter._simple(block)

@@ -107,16 +107,23 @@ def test_empty_headings_have_no_name():
     assert markdown.first_heading("no heading") is None
 
 
-def paragraphs(count, size=300):
-    return "\n\n".join(f"p{number} ".ljust(size, "w") for number in range(count))
+def test_only_the_first_run_on_a_line_can_be_a_fence():
+    """Three ticks inside a line open nothing."""
+    assert headings("a ``` b ``` c\n# A\n``` d ``` e\n# B\n") == ["", "A", "B"]
+
+
+def paragraphs(count):
+    return "\n\n".join(
+        "\n".join([f"p{number} begins".ljust(60, "w"), *["more".ljust(60, "w")] * 4]) for number in range(count)
+    )
 
 
 def test_a_long_section_is_cut_between_paragraphs():
     """Passages are some 1,200 to 2,000 characters of whole paragraphs, all under the same heading."""
-    found = markdown.sections(f"# A\n\n{paragraphs(30)}\n", 1)
+    found = markdown.sections(f"# A\n\n{paragraphs(27)}\n", 1)
     assert {s.heading for s in found} == {"A"}
     assert all(900 <= s.end - s.start <= 2000 for s in found)
-    assert all(text.startswith(("# A", "p")) for text in texts(f"# A\n\n{paragraphs(30)}\n"))
+    assert all(text.startswith(("# A", "p")) for text in texts(f"# A\n\n{paragraphs(27)}\n"))
 
 
 def test_a_long_list_is_cut_between_items():
@@ -127,7 +134,7 @@ def test_a_long_list_is_cut_between_items():
 
 def test_a_block_of_code_stays_whole():
     """Code that fits into a passage is not cut, even if the passage before it gets short."""
-    code = "```\n" + "\n\n".join(["line of code"] * 120) + "\n```"
+    code = "```\n" + "\n\n".join(["line of code"] * 135) + "\n```"
     body = f"{'word ' * 60}\n\n{code}\n\n{paragraphs(4)}\n"
     assert any(code in text for text in texts(body))
 

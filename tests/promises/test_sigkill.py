@@ -129,7 +129,7 @@ def test_what_a_killed_writer_acknowledged_is_there_once_and_whole(tmp_path: Pat
 
 
 @pytest.mark.campaign
-def test_two_hundred_killed_writers(tmp_path: Path, record_property):
+def test_two_hundred_killed_writers(tmp_path: Path):
     """The same, two hundred times."""
     started = time.monotonic()
     verbs = rounds(tmp_path, ROUNDS_OF_A_CAMPAIGN, random.SystemRandom().randrange(1 << 30))

@@ -59,7 +59,8 @@ def _report(error: Exception, call: Call, *, as_json: bool) -> int:
         sys.stderr.write(error_line(kind, message, hint, code, position) + "\n")
     else:
         text = flowed(f"memory: {visible(message)}", sys.stderr)
-        say(click.style("memory:", fg="red") + text.removeprefix("memory:"))
+        name = "memory:" if os.environ.get("NO_COLOR") else click.style("memory:", fg="red")
+        say(name + text.removeprefix("memory:"))
         if position is not None:
             _point_at(call.query, position)
         if hint:

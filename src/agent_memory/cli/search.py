@@ -124,6 +124,9 @@ def _say_more(result: SearchResult, limit: int) -> None:
 
 
 def _say_nothing(store: MemoryStore, result: SearchResult, agent: str | None) -> None:
+    if result.total:
+        say(f"{plural(result.total, 'memory matches', 'memories match')}, but no file of them can be read now")
+        return
     say(f"nothing found for {visible(result.query)!r}" + (f" among the memories of {visible(agent)}" if agent else ""))
     if result.suggestion:
         say(f"  did you mean: {visible(result.suggestion)}")

@@ -35,7 +35,9 @@ def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) ->
         if value:
             path = Path(value).expanduser()
             if not path.is_dir():
-                raise NotFound(f"no memory store at {value} ({name})", hint=f"create it with: memory init --root {value}")
+                raise NotFound(
+                    f"no memory store at {value} ({name})", hint=f"create it with: memory init --root {value}"
+                )
             return store_in(path) or path
     for folder in _candidates(start.absolute(), environ):
         if (found := store_in(folder)) is not None:
@@ -64,7 +66,7 @@ def _candidates(start: Path, environ: Mapping[str, str]) -> Iterator[Path]:
 def main_checkout(start: Path) -> Path | None:
     """Return the folder of the main checkout if `start` lies in a linked worktree, without running git.
 
-    In a linked worktree `.git` is a file that names its git directory, and `commondir` in there leads to the shared one.
+    In a linked worktree `.git` is a file that names its git directory; `commondir` in there leads to the shared one.
     """
     for folder in (start, *start.parents):
         git = folder / ".git"

@@ -10,7 +10,7 @@ import os
 import stat as modes
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_memory.errors import Conflict, InvalidInput, NotFound, Stale, StorageFailed, Unreadable
@@ -40,7 +40,7 @@ class Listing:
     """What is on disk now, sorted by path.
 
     Attributes:
-        unread: Folders (with a trailing "/") whose content could not be listed; what is below them is unknown, not gone.
+        unread: Folders (with a trailing "/") that could not be listed; what is below them is unknown, not gone.
         folders: Every folder that was listed, relative to the root, "" for the root itself.
     """
 
@@ -50,6 +50,20 @@ class Listing:
     folders: tuple[str, ...]
 
     @property
+    def twins(self) -> dict[str, str]:
+        """Archived path -> active path of the same file: it is being moved, or its move was cut short."""
+        archived = [seen for seen in self.stats if seen[0].startswith(ARCHIVE)]
+        if not archived:
+            return {}
+        active = {seen[4]: seen[0] for seen in self.stats if not seen[0].startswith(ARCHIVE)}
+        return {seen[0]: active[seen[4]] for seen in archived if seen[4] in active}
+
+    def once(self) -> Listing:
+        """Return the listing with one path for each file: the active one of twins."""
+        twins = self.twins
+        return replace(self, stats=[seen for seen in self.stats if seen[0] not in twins]) if twins else self
+
+    @property
     def digest(self) -> str:
         """A hash over names and stats: equal digests mean that nothing changed as far as stat can tell."""
         return hashlib.sha256(marshal.dumps(self.stats, 2)).hexdigest()
@@ -57,8 +71,11 @@ class Listing:
 
 def printable(name: str) -> str:
     """Return `name` with control characters and undecodable bytes made visible."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in name) \
-        if not name.isprintable() else name
+    return (
+        "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in name)
+        if not name.isprintable()
+        else name
+    )
 
 
 class _Walk:
@@ -176,7 +193,9 @@ class Folder:
         for part in parts[:-1]:
             current = f"{current}/{part}"
             if os.path.islink(current):
-                raise InvalidInput(f"{printable(path)} crosses a symbolic link", hint="memories are plain files and folders")
+                raise InvalidInput(
+                    f"{printable(path)} crosses a symbolic link", hint="memories are plain files and folders"
+                )
         return self.root / path
 
     def read(self, path: str) -> tuple[bytes, Stat]:
@@ -197,7 +216,9 @@ class Folder:
                 raise Unreadable(path, "is not a regular file")
             if s.st_size > LARGEST:
                 size = f"{s.st_size / 1e6:.0f} MB"
-                raise Unreadable(path, f"is {size}, larger than the {LARGEST // 2**20} MB a memory may have", hint="split it")
+                raise Unreadable(
+                    path, f"is {size}, larger than the {LARGEST // 2**20} MB a memory may have", hint="split it"
+                )
             chunks = []
             while chunk := os.read(fd, max(s.st_size + 1, 4096)):
                 chunks.append(chunk)
@@ -206,6 +227,17 @@ class Folder:
             raise Unreadable(path, f"cannot be read: {error.strerror}") from error
         finally:
             os.close(fd)
+
+    def read_known(self, path: str) -> tuple[bytes, Stat]:
+        """As `read`, for a file that the index knows.
+
+        Raises:
+            NotFound: It vanished after the index was read.
+        """
+        try:
+            return self.read(path)
+        except FileNotFoundError:
+            raise NotFound(f"{path} is gone", hint="somebody removed or moved it just now") from None
 
     def stat(self, path: str) -> Stat:
         """Return the stat of one file."""
@@ -318,23 +350,19 @@ class Folder:
             return new
         raise Conflict(f"ten thousand files are named like {target(1)}")
 
-    def recover(self, listing: Listing) -> list[str]:
-        """Finish what a crash interrupted: one file under two names, and old temporary files.
+    def recover(self, listing: Listing) -> bool:
+        """Finish moves that a crash interrupted: take the archived name from a file that has two; say whether there was one.
 
-        The caller holds the lock. Returns the paths that were removed.
+        The caller holds the lock: without it, the move may just be going on in another process.
         """
-        archived = [Stat._make(seen) for seen in listing.stats if seen[0].startswith(ARCHIVE)]
-        if not archived:
-            return []
-        active = {seen[4]: seen[0] for seen in listing.stats if not seen[0].startswith(ARCHIVE)}
-        removed = []
-        for stat in archived:
-            twin = active.get(stat.inode)
-            if twin and os.path.samefile(self.root / stat.path, self.root / twin):
-                os.unlink(self.root / stat.path)
-                atomic.sync_folder((self.root / stat.path).parent)
-                removed.append(stat.path)
-        return removed
+        found = False
+        for archived, active in listing.twins.items():
+            with contextlib.suppress(OSError):  # it vanished, or the folder is read-only: nothing is lost by leaving it
+                if os.path.samefile(self.root / archived, self.root / active):
+                    os.unlink(self.root / archived)
+                    found = True
+                    atomic.sync_folder((self.root / archived).parent)
+        return found
 
     def strays(self) -> int:
         """Count temporary files: leftovers of a crash, or writes going on now."""

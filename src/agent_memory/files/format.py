@@ -11,8 +11,8 @@ from agent_memory.errors import InvalidInput, Unreadable
 from agent_memory.files import front_matter, markdown, naming
 from agent_memory.model import DateSource, Memory, Problem, Stat
 
-LARGEST = 8 * 1024 * 1024
-"""Bytes of the largest file that callers should read as a memory."""
+VERSION = 1
+"""Version of what we write; `migrations_notes/file-format-<n>.md` says what changed."""
 
 _BY_HAND = "change the file by hand"
 

@@ -42,7 +42,9 @@ _LINE_NUMBER = re.compile(r"(?:[:#]L?\d+)+$")
 _LEVELS = re.compile(r"[/:@#\\]+")
 _PART = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WIDE = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+_WIDE = re.compile(
+    r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
 _APOSTROPHE = re.compile(r"['\u2019](?:s\b)?")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _REMEMBERED = 100_000
@@ -65,7 +67,7 @@ def fold(text: str) -> str:
 
 def stem(word: str) -> str:
     """Return the stem of one folded word."""
-    return (_RUSSIAN if _CYRILLIC.search(word) else _ENGLISH).stemWord(word)
+    return str((_RUSSIAN if _CYRILLIC.search(word) else _ENGLISH).stemWord(word))
 
 
 def _wide_tokens(run: str) -> list[str]:

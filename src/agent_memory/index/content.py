@@ -41,7 +41,11 @@ def content(index: Index) -> dict[str, str]:
             (first, first, first + (1 << PAGES_BITS) - 1),
         )
         mine.append(pages.fetchall())
-    hashes = {path: hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest() for path, parts in rows.items()}
+    hashes = {
+        path: hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest() for path, parts in rows.items()
+    }
     (pages_count,) = execute("SELECT count(*) FROM pages").fetchone()
-    (owned,) = execute(f"SELECT count(*) FROM pages WHERE rowid >> {PAGES_BITS} IN (SELECT number FROM memories)").fetchone()
+    (owned,) = execute(
+        f"SELECT count(*) FROM pages WHERE rowid >> {PAGES_BITS} IN (SELECT number FROM memories)"
+    ).fetchone()
     return {**hashes, "": f"{pages_count - owned} pages without a memory"}

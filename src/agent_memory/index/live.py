@@ -7,16 +7,19 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from agent_memory.errors import FolderVanished, StorageFailed
-from agent_memory.files.folder import Busy, Folder
+from agent_memory.errors import FolderVanished, NotFound, StorageFailed
+from agent_memory.files.folder import TRASH, Busy, Folder
 from agent_memory.files.signal import ChangeSignal
-from agent_memory.index import opening, sync as syncing
-from agent_memory.index.preparing import Prepared
+from agent_memory.index import opening
+from agent_memory.index import sync as syncing
+from agent_memory.index.preparing import Prepared, prepare_memory
 from agent_memory.index.sqlite import Index, IndexUnusable, unusable
-from agent_memory.model import SyncReport
+from agent_memory.model import Memory, Stat, SyncReport
 
 T = TypeVar("T")
 
@@ -24,7 +27,8 @@ T = TypeVar("T")
 class LiveIndex:
     """The index of one folder, for the lifetime of a store.
 
-    Threads may share it: calls take turns. After a fork it opens a connection of its own.
+    Threads may share it: calls take turns. Before a fork it is closed, and both processes open it anew: SQLite's locks do
+    not survive a fork, and two processes that share a connection destroy the database.
 
     Args:
         lock_timeout: Seconds to wait for another process that writes.
@@ -43,6 +47,7 @@ class LiveIndex:
         self.mutex = threading.RLock()
         self.fallback = ""
         self.report = SyncReport()
+        _all.add(self)
 
     def close(self) -> None:
         """Close the connection; the next call opens it anew."""
@@ -103,6 +108,43 @@ class LiveIndex:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
+    def written(self, path: str, data: bytes, *, old: str | None = None, locked: bool = False) -> Memory:
+        """Index a file that was just written and return it as a memory.
+
+        Args:
+            old: Where the file was before, if it was moved.
+            locked: The caller holds the store's lock.
+        """
+        from agent_memory.files import format as formats  # noqa: PLC0415  pydantic and yaml: not for readers
+
+        try:
+            stat = self._folder.stat(path)
+        except FileNotFoundError:  # somebody moved it at once; the next sync sees that
+            return formats.parse(Stat(path, len(data), time.time_ns(), time.time_ns(), 0), data).memory
+        parsed = formats.parse(stat, data)
+        note = self.note(prepare_memory(stat, data, parsed.memory, parsed.problems), old=old, locked=locked)
+        return replace(parsed.memory, notes=(note,)) if note else parsed.memory
+
+    def move(self, path: str, target: str) -> str:
+        """Move a file to `target`, or beside it where that name is taken, index it there, and return its new path.
+
+        Raises:
+            NotFound: It is gone.
+        """
+        base = target.removesuffix(".md")
+        self._folder.prepare()
+        with self.mutex, self._folder.lock(timeout=self._timeout):
+            try:
+                new = self._folder.move(path, lambda n: f"{base}.md" if n == 1 else f"{base}-{n}.md")
+                data, _ = self._folder.read(new)
+            except FileNotFoundError:
+                raise NotFound(f"{path} is gone", hint="somebody removed or moved it just now") from None
+            if new.startswith(TRASH):
+                self.forget(path)
+            else:
+                self.written(new, data, old=path, locked=True)
+        return new
+
     def note(self, prepared: Prepared, *, old: str | None = None, locked: bool = False) -> str:
         """Index a file that was just written, so that the next read need not find it.
 
@@ -125,6 +167,7 @@ class LiveIndex:
                     if old is not None:
                         index.rename(old, prepared.stat.path)
                     syncing.put(index, prepared, settled=False)
+                    index.set_fact("listing", "")  # others may have changed the file, and synced, before we had the lock
             except (sqlite3.DatabaseError, StorageFailed, Busy) as error:
                 return f"the memory is saved, but not indexed yet ({error}); the next read does it"
             return ""
@@ -170,9 +213,7 @@ class LiveIndex:
             self._drop_signal()
         self._process = os.getpid()
         return self._use(
-            opening.open_index(
-                self._folder, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress
-            )
+            opening.open_index(self._folder, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress)
         )
 
     def _use(self, opened: opening.Opened) -> Index:
@@ -210,3 +251,34 @@ class LiveIndex:
             self._signal.close()
             self._signal = None
         self._reads = 0
+
+    # -- forks --------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Let calls of other threads end and close the connection, unless this very call is writing with helpers."""
+        self.mutex.acquire()
+        if self._index is None or not self._index.connection.in_transaction:
+            self.close()
+
+    def after_fork(self) -> None:
+        """Let calls begin again."""
+        self.mutex.release()
+
+
+_all: weakref.WeakSet[LiveIndex] = weakref.WeakSet()
+_held: list[LiveIndex] = []
+
+
+def _before_fork() -> None:
+    for live in list(_all):
+        live.before_fork()
+        _held.append(live)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -23,18 +23,21 @@ _COLUMNS = (
 def records(index: Index, where: str = "1", parameters: Sequence[object] = ()) -> list[Record]:
     """Return the memories that an SQL condition over `memories` selects, by date and id."""
     rows = index.connection.execute(
-        f"SELECT {_COLUMNS} FROM memories WHERE {where} ORDER BY memories.date, memories.id, memories.path",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM memories WHERE {where} ORDER BY memories.date, memories.id, memories.path",
         tuple(parameters),
     ).fetchall()
     chosen = f"(SELECT memories.number FROM memories WHERE {where})"
-    tags = _grouped(index, f"SELECT memory, tag FROM tags WHERE memory IN {chosen} ORDER BY 1, 2", parameters)  # noqa: S608
+    tags = _grouped(index, f"SELECT memory, tag FROM tags WHERE memory IN {chosen} ORDER BY 1, 2", parameters)
     old = _grouped(
-        index, f"SELECT memory, old FROM supersessions WHERE memory IN {chosen} ORDER BY 1, 2", parameters  # noqa: S608
+        index,
+        f"SELECT memory, old FROM supersessions WHERE memory IN {chosen} ORDER BY 1, 2",
+        parameters,
     )
     new = _grouped(
         index,
         "SELECT memories.number, newer.id FROM memories JOIN supersessions ON supersessions.old = memories.id"
-        f" JOIN memories AS newer ON newer.number = supersessions.memory WHERE memories.number IN {chosen} ORDER BY 1, 2",  # noqa: S608
+        " JOIN memories AS newer ON newer.number = supersessions.memory"
+        f" WHERE memories.number IN {chosen} ORDER BY 1, 2",
         parameters,
     )
     return [_record(row, tags, old, new) for row in rows]
@@ -73,7 +76,9 @@ def resolve(index: Index, reference: str, *, agent: str | None) -> Record:
         return active[0] if active else found[0]
     if active:
         names = ", ".join(record.id for record in active[:5])
-        raise Conflict(f"{reference!r} names {len(active)} memories: {names}", hint="give the agent as well: <agent>/<name>")
+        raise Conflict(
+            f"{reference!r} names {len(active)} memories: {names}", hint="give the agent as well: <agent>/<name>"
+        )
     raise NotFound(f"no memory {reference!r}", hint=_nearest(index, reference))
 
 
@@ -127,9 +132,24 @@ def _record(
     new: dict[int, tuple[str, ...]],
 ) -> Record:
     """Make a record of a row with the columns `_COLUMNS`."""
-    number, path, id_, agent, name, day, source, type_, description, state, visibility, until, to, fingerprint, size, start = (
-        row
-    )
+    (
+        number,
+        path,
+        id_,
+        agent,
+        name,
+        day,
+        source,
+        type_,
+        description,
+        state,
+        visibility,
+        until,
+        to,
+        fingerprint,
+        size,
+        start,
+    ) = row
     key = cast(int, number)
     return Record(
         number=key,

@@ -37,7 +37,7 @@ def candidates(index: Index, tokens: Sequence[str], condition: str, parameters: 
         else f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE archived = 1)"
     )
     rows = index.connection.execute(
-        f"SELECT pages.rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}' AND {keep}"  # noqa: S608
+        f"SELECT pages.rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}' AND {keep}"
         f" ORDER BY rank LIMIT {CANDIDATES}",
         (any_of(tokens), *parameters),
     )

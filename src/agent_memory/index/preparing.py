@@ -10,12 +10,15 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_memory.errors import Unreadable
 from agent_memory.files.folder import Folder
 from agent_memory.index.rows import Rows, rows_of
 from agent_memory.model import Memory, Problem, Stat
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import AsyncResult
 
 MANY = 1500
 """Files from which on other processes help; below, starting them costs more than they save."""
@@ -108,7 +111,7 @@ def _with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str
         yield prepare(folder, stat, known.get(stat.path))
     batches = [stats[i : i + BATCH] for i in range(WARM_UP, len(stats), BATCH)]
     with multiprocessing.get_context("fork").Pool(HELPERS, _begin_helping) as pool:
-        ahead = deque()
+        ahead: deque[AsyncResult[list[Prepared]]] = deque()
         for batch in batches:
             work = [(folder, stat, known.get(stat.path)) for stat in batch]
             ahead.append(pool.apply_async(_prepare_batch, (work,)))
@@ -119,7 +122,7 @@ def _with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str
 
 
 def _begin_helping() -> None:
-    """Leave Ctrl-C to the process that asked for help, and collect no garbage: there are no cycles, and it ends soon."""
+    """Leave Ctrl-C to the process that asked for help; collect no garbage, for there are no cycles and it ends soon."""
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

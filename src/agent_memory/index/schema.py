@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, St
 
 tables = MetaData()
 
+
 def _team() -> Column[str]:
     return Column("team", String, nullable=False, server_default="")
 

@@ -34,7 +34,9 @@ _INSERT_MEMORY = (
     " visibility, valid_until, recipient, fingerprint, size, body_start, tokens)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_INSERT_PASSAGE = 'INSERT INTO passages (memory, position, heading, start, "end", line, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)'
+_INSERT_PASSAGE = (
+    'INSERT INTO passages (memory, position, heading, start, "end", line, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)'
+)
 _INSERT_PAGE = "INSERT INTO pages (rowid, title, about, text, exact) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -50,9 +52,7 @@ _PRAGMAS = (
 class IndexUnusable(Exception):
     """The index file cannot serve: it is damaged, missing, of a foreign version, or the system refuses."""
 
-    def __init__(
-        self, reason: str, *, damaged: bool = False, missing: bool = False, foreign: bool = False
-    ) -> None:
+    def __init__(self, reason: str, *, damaged: bool = False, missing: bool = False, foreign: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.damaged = damaged
@@ -133,7 +133,7 @@ class Index:
 
     @classmethod
     def copy(cls, path: Path) -> Index | None:
-        """Copy an index that can be read but not used (read-only folder, full disk) into memory, if it is of our version.
+        """Copy an index that can be read but not used (read-only folder, full disk) into memory, if of our version.
 
         Where not even a reader may leave its marks beside the file, the write-ahead log must be empty to trust it.
         """
@@ -154,7 +154,7 @@ class Index:
 
     @classmethod
     def aside(cls, path: Path) -> Index:
-        """Make an empty index in a new file that nobody uses yet; a crash may leave it broken, so no journal is kept."""
+        """Make an empty index in a new file that nobody uses yet; no journal is kept, for a crash may leave it broken."""
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         index = cls(_connect(path, timeout=1.0, create=True), path=path)
@@ -284,7 +284,9 @@ class Index:
         if rows.supersessions:
             many("INSERT INTO supersessions (memory, old) VALUES (?, ?)", [(number, o) for o in rows.supersessions])
         if rows.files:
-            many("INSERT INTO files (memory, file, declared) VALUES (?, ?, ?)", [(number, *file) for file in rows.files])
+            many(
+                "INSERT INTO files (memory, file, declared) VALUES (?, ?, ?)", [(number, *file) for file in rows.files]
+            )
         many(_INSERT_PAGE, [(number << PAGES_BITS | i, *page) for i, page in enumerate(rows.pages)])
 
     def remove(self, path: str) -> None:
@@ -304,16 +306,13 @@ class Index:
 
     def _drop_rows(self, number: int) -> None:
         for table in ("passages", "tags", "links", "supersessions", "files"):
-            self.connection.execute(f"DELETE FROM {table} WHERE memory = ?", (number,))  # noqa: S608  fixed names
+            self.connection.execute(f"DELETE FROM {table} WHERE memory = ?", (number,))
         first = number << PAGES_BITS
         self.connection.execute("DELETE FROM pages WHERE rowid BETWEEN ? AND ?", (first, first + (1 << PAGES_BITS) - 1))
 
 
 def _connect(path: Path | None, *, timeout: float, create: bool = False) -> sqlite3.Connection:
-    if path is None:
-        name = ":memory:"
-    else:
-        name = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+    name = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
     connection = sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")

@@ -96,11 +96,11 @@ def guard(removed: tuple[str, ...], known: int, folders: tuple[str, ...]) -> Non
     """
     listed = set(folders)
     gone = [path for path in removed if path[: path.rfind("/") + 1] not in listed]
-    if (len(gone) == known and known > 1) or (len(gone) * 2 > known and known >= 10):
+    if (len(gone) == known and known > 1) or (len(gone) * 2 > known >= 10):
         names = sorted({path.split("/")[0] for path in gone})
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         raise FolderVanished(
-            f"{len(gone)} of {known} memories are gone together with their folders ({shown}); the index was left as it is",
+            f"{len(gone)} of {known} memories are gone together with their folders ({shown}); the index stays as it is",
             hint="bring the folders back, or accept with: memory sync --force",
         )
 
@@ -131,11 +131,17 @@ def sync(
     listing = folder.listing()
     if not full and _nothing_new(index, folder, listing, now_ns):
         problems = (*listing.problems, *index.problems())
-        return SyncReport(unchanged=len(listing.stats), problems=problems, folders=listing.folders, seconds=time.perf_counter() - started)
+        return SyncReport(
+            unchanged=len(listing.stats),
+            problems=problems,
+            folders=listing.folders,
+            seconds=time.perf_counter() - started,
+        )
     with _locked(index, folder, timeout=timeout), index.write():
         listing = folder.listing()  # again: what other writers did before we had the lock is on disk and in the index
-        if folder.recover(listing):
+        if index.path is not None and folder.recover(listing):
             listing = folder.listing()
+        listing = listing.once()
         entries = index.entries()
         plan = difference(listing.stats, entries, unread=listing.unread, full=full)
         if not force:

@@ -109,13 +109,13 @@ class Where:
 
     def _compare(self, column: Column, test: str) -> str:
         if column == "tag":
-            return f"memories.number IN (SELECT tags.memory FROM tags WHERE folded(tags.tag) {test})"  # noqa: S608
+            return f"memories.number IN (SELECT tags.memory FROM tags WHERE folded(tags.tag) {test})"
         return f"folded({_COLUMNS[column]}) {test}"
 
     def file(self, globs: Sequence[str]) -> str:
         """A condition: a file of the memory fits one of the folded patterns."""
         tests = " OR ".join(f"folded_path(files.file) GLOB {self._put(_glob(glob))}" for glob in globs)
-        return f"memories.number IN (SELECT files.memory FROM files WHERE {tests})"  # noqa: S608
+        return f"memories.number IN (SELECT files.memory FROM files WHERE {tests})"
 
     def days(self, first: date | None, last: date | None) -> str:
         """A condition: the date lies between the two days, both included, None being open."""
@@ -135,7 +135,7 @@ class Where:
         return self._match(f"{{{' '.join(columns)}}} : ({alternatives})" if columns else alternatives)
 
     def _match(self, expression: str) -> str:
-        return f"memories.number IN (SELECT pages.rowid >> 10 FROM pages WHERE pages MATCH {self._put(expression)})"  # noqa: S608
+        return f"memories.number IN (SELECT pages.rowid >> 10 FROM pages WHERE pages MATCH {self._put(expression)})"
 
     def expand(self, pattern: Pattern) -> list[str]:
         """Return the words of the index that a pattern stands for.

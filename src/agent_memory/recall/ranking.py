@@ -170,10 +170,13 @@ def _best_passage(
     for i, points in enumerate(own):
         if not points:
             continue
+        lent = 0.0
         for away, share in enumerate(BESIDE, 1):
-            points += share * ((own[i - away] if i >= away else 0.0) + (own[i + away] if i + away < len(own) else 0.0))
-        if points > most:
-            best, most = i, points
+            before = own[i - away] if i >= away else 0.0
+            behind = own[i + away] if i + away < len(own) else 0.0
+            lent += share * (before + behind)
+        if points + lent > most:
+            best, most = i, points + lent
     return best, most
 
 
@@ -224,9 +227,12 @@ def supersede(scored: Iterable[Scored], old_of: Mapping[int, Iterable[int]]) -> 
         gain = best.score - (own.score if own else 0.0)
         terms = own.terms if own else ()
         if best.terms:
-            terms = (Term(name="supersedes", field="rule", value=gain, note="takes the best score of its chain"), *terms)
+            terms = (
+                Term(name="supersedes", field="rule", value=gain, note="takes the best score of its chain"),
+                *terms,
+            )
         raised[number] = Scored(number, best.score, own.passage if own else -1, terms)
-    depth = {number: 0 for number in raised}
+    depth = dict.fromkeys(raised, 0)
     for number in old_of:
         for level, older in enumerate(_levels(number, old_of)):
             for n in older:
@@ -236,7 +242,7 @@ def supersede(scored: Iterable[Scored], old_of: Mapping[int, Iterable[int]]) -> 
 
 
 def _levels(number: int, old_of: Mapping[int, Iterable[int]]) -> list[list[int]]:
-    """The memory, what it supersedes, what that supersedes, …"""
+    """The memory, what it supersedes, and so on."""
     seen = {number}
     levels = [[number]]
     while levels[-1]:

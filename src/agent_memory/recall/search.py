@@ -118,7 +118,7 @@ def _is_filter(clause: Clause) -> bool:
 def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[ranking.Scored]:
     """Everything that fits, newest first, for a query without words."""
     rows = index.connection.execute(
-        f"SELECT number FROM memories WHERE {condition or 'NOT archived'} ORDER BY date DESC, id",  # noqa: S608
+        f"SELECT number FROM memories WHERE {condition or 'NOT archived'} ORDER BY date DESC, id",
         tuple(parameters),
     )
     return [ranking.Scored(number, 0.0, 0) for (number,) in rows]
@@ -166,16 +166,14 @@ def _with_successors(index: Index, ranked: list[ranking.Scored], keep: Clause | 
     allowed = {
         number
         for (number,) in index.connection.execute(
-            f"SELECT number FROM memories WHERE ({condition}) AND NOT archived AND number IN ({marks})",  # noqa: S608
+            f"SELECT number FROM memories WHERE ({condition}) AND NOT archived AND number IN ({marks})",
             (*sql.parameters, *new),
         )
     }
     return [s for s in ordered if s.number in matched or s.number in allowed]
 
 
-def _hits(
-    index: Index, ranked: Sequence[ranking.Scored], tokens: Sequence[str], read: Reader
-) -> tuple[Hit, ...]:
+def _hits(index: Index, ranked: Sequence[ranking.Scored], tokens: Sequence[str], read: Reader) -> tuple[Hit, ...]:
     """Turn the best into hits; a memory whose file vanished this moment, or cannot be read now, is left out."""
     records = lookup.numbered(index, [s.number for s in ranked])
     hits = []

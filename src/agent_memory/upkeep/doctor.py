@@ -53,9 +53,7 @@ def examine(index: Index, folder: Folder, *, fallback: str, now_ns: int) -> Diag
     strays = folder.strays()
     if strays:
         notes += (f"{strays} temporary files were left by a crash; --fix removes those older than an hour",)
-    return Diagnosis(
-        checked=report.added, differences=differences, problems=report.problems, notes=notes
-    )
+    return Diagnosis(checked=report.added, differences=differences, problems=report.problems, notes=notes)
 
 
 def compare(index: dict[str, str], files: dict[str, str]) -> tuple[str, ...]:

@@ -1,0 +1,112 @@
+"""The verbs that read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from agent_memory.errors import InvalidInput
+from agent_memory.files import naming
+from agent_memory.index import lookup
+from agent_memory.index.statistics import Statistics, statistics
+from agent_memory.model import Briefing, Memory, Record, SearchResult
+from agent_memory.store.opened import OpenStore
+
+
+class Reading(OpenStore):
+    """Verbs that leave every file as it is; each begins with a sync."""
+
+    def search(
+        self, query: str, *, agent: str | None = None, limit: int = 10, archived: bool = False, explain: bool = False
+    ) -> SearchResult:
+        """Return the memories that match a query of the query language, best first.
+
+        Args:
+            agent: Only this agent's memories.
+            limit: Hits to return at most.
+            archived: Search the archive as well.
+            explain: Tell the addends of each score.
+
+        Raises:
+            InvalidQuery: The query does not parse.
+        """
+        from agent_memory.recall import search  # noqa: PLC0415  a store that only writes need not load it
+
+        if limit < 1:
+            raise InvalidInput(f"limit {limit} is not a positive number")
+        request = search.Request(text=query, agent=agent, limit=limit, archived=archived, explain=explain)
+        today = self._clock().date()
+        result = self._index.read(lambda index: search.search(index, request, today=today, read=self._body))
+        return replace(result, fallback=self._index.fallback, problems=self._index.report.problems)
+
+    def first_step(
+        self, *, agent: str, task: str, budget: int = 2000, limit: int = 10, now: date | None = None
+    ) -> Briefing:
+        """Return what the team already learned that matters for a task, inside a budget.
+
+        Args:
+            agent: Who starts the task.
+            task: What the agent was told, as it is.
+            budget: Tokens the briefing may have (one token is counted for four bytes of UTF-8).
+            now: The day of the task; today by default.
+        """
+        from agent_memory.recall import briefing, search  # noqa: PLC0415
+
+        agent = naming.check_agent(agent)
+        found = self._index.read(lambda index: search.for_task(index, task, limit=limit, read=self._body))
+        return briefing.briefing(
+            agent=agent,
+            found=replace(found, fallback=self._index.fallback, problems=self._index.report.problems),
+            read=self._body,
+            budget=budget,
+            today=now or self._clock().date(),
+        )
+
+    def show(self, reference: str, *, agent: str | None = None) -> Memory:
+        """Return one memory, read from its file; its `status` is the one that holds.
+
+        Args:
+            reference: `<agent>/<stem>`, a path below the root, or a stem that only one agent has.
+            agent: Whose memory is meant where the stem alone is given.
+
+        Raises:
+            NotFound: There is no such memory; the message offers the nearest.
+            Conflict: Several agents have one.
+        """
+        from agent_memory.files import format as formats  # noqa: PLC0415
+
+        record = self.record(reference, agent=agent)
+        data, stat = self._folder.read_known(record.path)
+        return replace(formats.parse(stat, data).memory, status=record.status)
+
+    def record(self, reference: str, *, agent: str | None = None) -> Record:
+        """Return what the index knows of one memory, its place in a chain of supersessions included."""
+        wanted = naming.reference(reference, agent=None)
+        return self._index.read(lambda index: lookup.resolve(index, wanted, agent=agent))
+
+    def list(
+        self, query: str = "", *, agent: str | None = None, archived: bool = False, limit: int | None = None
+    ) -> tuple[Record, ...]:
+        """Return the memories that a query selects (all by default), newest first.
+
+        Raises:
+            InvalidQuery: The query does not parse.
+        """
+        from agent_memory.recall import search  # noqa: PLC0415
+
+        request = search.Request(text=query, agent=agent, limit=0, archived=archived, explain=False)
+        today = self._clock().date()
+        found = self._index.read(lambda index: search.select(index, request, today=today))
+        newest = sorted(found, key=lambda r: (-r.date.toordinal(), r.id))
+        return tuple(newest if limit is None else newest[:limit])
+
+    def stats(self) -> Statistics:
+        """Return numbers about the store: memories, types and tokens, by agent."""
+        return self._index.read(statistics)
+
+    def _body(self, record: Record) -> str:
+        """Read the body of a memory without parsing its front matter: a search may not wait for YAML."""
+        return self._folder.read_known(record.path)[0].decode("utf-8", "replace")[record.body_start :]
+
+    def _at(self, path: str) -> Record:
+        return self._index.read(lambda index: lookup.by_path(index, path))
