@@ -33,25 +33,27 @@ __all__ = [
 _VALUES = ("Briefing", "Hit", "Memory", "Problem", "Record", "SearchResult", "SyncReport")
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name the first time somebody asks for it."""
-    value: object
-    if name == "__version__":
-        value = _version()
-    elif name == "MemoryStore":
-        from agent_memory.store import MemoryStore as value  # noqa: N813, PLC0415
-    elif name in _VALUES:
-        from agent_memory import model  # noqa: PLC0415
+if not TYPE_CHECKING:  # a type checker shall see the names above and complain about any other
 
-        value = getattr(model, name)
-    elif name in __all__:
-        from agent_memory import errors  # noqa: PLC0415
+    def __getattr__(name: str) -> object:
+        """Import a public name the first time somebody asks for it."""
+        value: object
+        if name == "__version__":
+            value = _version()
+        elif name == "MemoryStore":
+            from agent_memory.store import MemoryStore as value  # noqa: N813, PLC0415
+        elif name in _VALUES:
+            from agent_memory import model  # noqa: PLC0415
 
-        value = getattr(errors, name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+            value = getattr(model, name)
+        elif name in __all__:
+            from agent_memory import errors  # noqa: PLC0415
+
+            value = getattr(errors, name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -225,7 +225,8 @@ class SearchResult:
     """The answer to a search.
 
     Attributes:
-        total: Memories that match, of which `hits` are the best; counting stops where ranking does, at 128.
+        total: Memories that were ranked, of which `hits` are the best.
+        complete: False where more memories match than are ranked in full.
         fallback: What did not work as usual and how the answer was made instead, or "".
         suggestion: A query that would find something, where this one did not, or "".
     """
@@ -233,6 +234,7 @@ class SearchResult:
     query: str
     hits: tuple[Hit, ...]
     total: int
+    complete: bool = True
     fallback: str = ""
     suggestion: str = ""
     problems: tuple[Problem, ...] = ()

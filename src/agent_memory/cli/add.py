@@ -29,8 +29,8 @@ from agent_memory.model import TYPES
     cls=Command,
     short_help="Write a new memory.",
     examples=(
-        'memory add --agent api-engineer --topic "Retry policy" --type decision notes.md',
-        'echo "Webhooks retry five times." | memory add --agent api-engineer --topic "Retry policy"',
+        'memory add --agent api-engineer --topic "Retry policy" notes.md',
+        'echo "Five attempts." | memory add --agent api-engineer --topic "Retry policy"',
     ),
 )
 @click.argument("body_file", metavar="[FILE]", required=False)

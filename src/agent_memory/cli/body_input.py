@@ -21,7 +21,7 @@ def read_text(file: str) -> str:
     """
     name = "stdin" if file == "-" else file
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = _stdin() if file == "-" else Path(file).read_bytes()
     except FileNotFoundError:
         raise NotFound(f"no file {file}", hint="give a file, or - for stdin") from None
     except IsADirectoryError:
@@ -33,9 +33,13 @@ def read_text(file: str) -> str:
         raise InvalidInput(f"{name}:{line}: not UTF-8", hint="save it as UTF-8") from None
 
 
+def _stdin() -> bytes:
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()
+
+
 def somebody_types() -> bool:
     """Whether a person sits at stdin, who can be asked."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()  # None where stdin was closed
 
 
 def written_in_editor(about: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from agent_memory.cli.options import Call, Command, pass_call, shared_options
-from agent_memory.cli.render import plural, put, visible
+from agent_memory.cli.render import flowed, plural, put, visible
 
 if TYPE_CHECKING:
     from agent_memory.upkeep.doctor import Diagnosis
@@ -67,7 +68,7 @@ def _print(found: Diagnosis, fixed: tuple[str, ...]) -> None:
         if lines:
             put(click.style(f"{title} ({len(lines)})", fg=color, bold=True))
             for line in lines:
-                put(f"  {visible(line)}")
+                put(flowed(f"  {visible(line)}", sys.stdout))
             put()
     checked = plural(found.checked, "memory", "memories")
     if found.healthy:

@@ -39,7 +39,7 @@ DAYS = ("date", "valid_until")
     short_help="Change the text or the front matter of a memory.",
     examples=(
         "memory edit api-engineer/2026-03-02-retry-policy",
-        "memory edit 2026-03-02-retry-policy --set tags=jobs,retries --unset valid_until",
+        "memory edit 2026-03-02-retry-policy --set tags=jobs,retries --unset to",
         "memory edit 2026-03-02-retry-policy --body-file new.md --expect 9f86d081…",
     ),
 )

@@ -39,7 +39,8 @@ def guarded(run: Callable[[], object], call: Call, words: Sequence[str]) -> int:
     _speak_every_alphabet()
     try:
         code = run()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where it was closed from the start
+            sys.stdout.flush()
     except (ReaderGone, BrokenPipeError):
         _silence_stdout()
         return READER_GONE
@@ -56,7 +57,7 @@ def _report(error: Exception, call: Call, *, as_json: bool) -> int:
     if as_json:
         from agent_memory.cli.json_output import error_line
 
-        sys.stderr.write(error_line(kind, message, hint, code, position) + "\n")
+        say(error_line(kind, message, hint, code, position))
     else:
         text = flowed(f"memory: {visible(message)}", sys.stderr)
         name = "memory:" if os.environ.get("NO_COLOR") else click.style("memory:", fg="red")

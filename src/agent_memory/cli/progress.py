@@ -17,7 +17,7 @@ PATIENCE = 0.5
 
 def progress() -> Callable[[int, int], None] | None:
     """Return what a store calls while it builds its index, or None where nobody watches."""
-    return _Bar() if sys.stderr.isatty() else None
+    return _Bar() if sys.stderr is not None and sys.stderr.isatty() else None
 
 
 class _Bar:

@@ -19,7 +19,7 @@ WIDEST = 120
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_LEAD = re.compile(r"\s*(?:(?:[-*+>]|[0-9]+[.)]|hint:) +)?")
+_LEAD = re.compile(r"\s*(?:(?:[-*+>]|[0-9]+[.)]|hint:|note:) +)?")
 """What later lines of a paragraph are indented by: blanks, the mark of a list item."""
 
 Span = tuple[int, int]
@@ -41,7 +41,7 @@ def _named(code: int) -> str:
 
 def on_terminal() -> bool:
     """Whether a person looks at stdout."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()  # None where stdout was closed
 
 
 def columns() -> int:
@@ -85,12 +85,17 @@ def note(fallback: str, problems: Sequence[Problem] = (), notes: Iterable[str] =
     """Say on stderr what a person should know beside the answer, a line each."""
     for text in (fallback, *notes):
         if text:
-            say(f"{click.style('note:', fg='yellow')} {visible(text)}")
+            _say_note(visible(text))
     if problems:
         lost = sum(not problem.indexed for problem in problems)
         unread = f", {lost} of them not indexed" if lost else ""
         files = plural(len({problem.path for problem in problems}), "file has", "files have")
-        say(f"{click.style('note:', fg='yellow')} {files} problems{unread}; see: memory doctor")
+        _say_note(f"{files} problems{unread}; see: memory doctor")
+
+
+def _say_note(text: str) -> None:
+    lines = flowed(f"note: {text}", sys.stderr)
+    say(click.style("note:", fg="yellow") + lines.removeprefix("note:"))
 
 
 def standing(record: Record) -> str:
@@ -162,9 +167,9 @@ def wrapped(text: str, spans: Sequence[Span], *, indent: str = "", mark: Callabl
     return "\n".join(indent + marked(text, spans, start, end, mark=mark) for start, end in _lines(text, room))
 
 
-def flowed(text: str, stream: TextIO) -> str:
+def flowed(text: str, stream: TextIO | None) -> str:
     """Return lines that fit the terminal behind a stream, list items with a hanging indent; unchanged without one."""
-    if not stream.isatty():
+    if stream is None or not stream.isatty():
         return text
     return "\n".join(_hanging(line) for line in text.split("\n"))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from agent_memory.cli.options import Call, Command, pass_call, shared_options
-from agent_memory.cli.render import note, plural, put, visible
+from agent_memory.cli.render import flowed, note, plural, put, visible
 
 if TYPE_CHECKING:
     from agent_memory.model import SyncReport
@@ -37,7 +38,8 @@ def command(call: Call, full: bool, force: bool) -> None:  # noqa: FBT001
             return
         put(summary(report))
         for problem in report.problems:
-            put(f"{'' if problem.indexed else 'not indexed: '}{visible(str(problem))}")
+            lost = "" if problem.indexed else "not indexed: "
+            put(flowed(f"{lost}{visible(str(problem))}", sys.stdout))
         note(store.fallback)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def make_folder(folder: Path, *, below: Path) -> None:
 
 def _temporary(scratch: Path, data: bytes) -> Path:
     """Write `data` to a new file in `scratch` and make its content durable."""
-    path = scratch / f"{os.getpid()}-{secrets.token_hex(8)}"
+    path = scratch / f"{os.getpid()}-{os.urandom(8).hex()}"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import marshal
 import os
 import stat as modes
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_memory.errors import Conflict, InvalidInput, NotFound, Stale, StorageFailed, Unreadable
 from agent_memory.files import atomic
-from agent_memory.model import Problem, Stat
+from agent_memory.files.listing import ARCHIVE, STORE, Listing, printable, walk
+from agent_memory.model import Stat
 
-STORE = ".store"
-ARCHIVE = f"{STORE}/archive"
 TRASH = f"{STORE}/trash"
 LARGEST = 8 * 1024 * 1024
 """Bytes of the largest file that is read as a memory."""
@@ -27,121 +24,8 @@ _IGNORED_BY_GIT = "index.sqlite3*\nlock\nreceipts/\ntmp/\ntrash/\n"
 _OLD_TEMPORARY = 3600.0
 
 
-Seen = tuple[str, int, int, int, int]
-"""The fields of a `Stat` as a plain tuple, of which a listing makes ten thousand without a pause."""
-
-
 class Busy(Conflict):
     """Another process holds the store's lock for longer than the caller wants to wait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """What is on disk now, sorted by path.
-
-    Attributes:
-        unread: Folders (with a trailing "/") that could not be listed; what is below them is unknown, not gone.
-        folders: Every folder that was listed, relative to the root, "" for the root itself.
-    """
-
-    stats: list[Seen]
-    problems: tuple[Problem, ...]
-    unread: tuple[str, ...]
-    folders: tuple[str, ...]
-
-    @property
-    def twins(self) -> dict[str, str]:
-        """Archived path -> active path of the same file: it is being moved, or its move was cut short."""
-        archived = [seen for seen in self.stats if seen[0].startswith(ARCHIVE)]
-        if not archived:
-            return {}
-        active = {seen[4]: seen[0] for seen in self.stats if not seen[0].startswith(ARCHIVE)}
-        return {seen[0]: active[seen[4]] for seen in archived if seen[4] in active}
-
-    def once(self) -> Listing:
-        """Return the listing with one path for each file: the active one of twins."""
-        twins = self.twins
-        return replace(self, stats=[seen for seen in self.stats if seen[0] not in twins]) if twins else self
-
-    @property
-    def digest(self) -> str:
-        """A hash over names and stats: equal digests mean that nothing changed as far as stat can tell."""
-        return hashlib.sha256(marshal.dumps(self.stats, 2)).hexdigest()
-
-
-def printable(name: str) -> str:
-    """Return `name` with control characters and undecodable bytes made visible."""
-    return (
-        "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in name)
-        if not name.isprintable()
-        else name
-    )
-
-
-class _Walk:
-    """One walk over the tree; collects as it goes."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = os.fspath(root)
-        self.stats: list[Seen] = []
-        self.problems: list[Problem] = []
-        self.unread: list[str] = []
-        self.folders: list[str] = []
-
-    def problem(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path=printable(path), message=message, indexed=False))
-
-    def folder(self, relative: str) -> None:
-        """List one folder and those below it; `relative` is "" or ends in "/"."""
-        try:
-            entries = list(os.scandir(f"{self.root}/{relative}"))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.unread.append(relative)
-            self.problem(relative, f"folder cannot be listed: {error.strerror}")
-            return
-        self.folders.append(relative)
-        below = []
-        for entry in entries:
-            name = entry.name
-            if name[0] == ".":
-                continue
-            if name.endswith(".md"):
-                if entry.is_file(follow_symlinks=False):
-                    if relative:
-                        self.file(entry, relative + name)
-                    continue
-                self.odd(entry, relative + name)
-            elif entry.is_symlink() and entry.is_dir():
-                self.problem(relative + name, "symbolic link to a folder, not followed: memories are plain files")
-            if entry.is_dir(follow_symlinks=False):
-                below.append(f"{relative}{name}/")
-        for path in below:
-            self.folder(path)
-
-    def file(self, entry: os.DirEntry[str], path: str) -> None:
-        """Note one regular file."""
-        if not path.isprintable():
-            self.problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")
-            return
-        try:
-            s = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.problem(path, f"cannot be read: {error.strerror}")
-            return
-        self.stats.append((path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
-
-    def odd(self, entry: os.DirEntry[str], path: str) -> None:
-        """Report what is named like a memory but is no regular file."""
-        if entry.is_symlink():
-            self.problem(path, "symbolic link, not read: memories are plain files")
-        elif entry.is_dir(follow_symlinks=False):
-            self.problem(path, "is a folder, although it is named like a memory")
-        else:
-            self.problem(path, "is not a regular file")
 
 
 class Folder:
@@ -172,13 +56,7 @@ class Folder:
         """
         if not self.root.is_dir():
             raise NotFound(f"no memory store at {self.root}", hint="was the folder moved or unmounted?")
-        walk = _Walk(self.root)
-        walk.folder("")
-        walk.folder(f"{ARCHIVE}/")
-        walk.stats.sort()
-        return Listing(
-            stats=walk.stats, problems=tuple(walk.problems), unread=tuple(walk.unread), folders=tuple(walk.folders)
-        )
+        return walk(os.fspath(self.root), ("", f"{ARCHIVE}/"))
 
     def locate(self, path: str) -> Path:
         """Return the absolute path of `path`, which must lie below the root without crossing a symbolic link.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import watchfiles
 
-from agent_memory.files.folder import ARCHIVE, STORE
+from agent_memory.files.listing import ARCHIVE, STORE
 
 if TYPE_CHECKING:
     import threading

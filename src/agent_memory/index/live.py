@@ -10,16 +10,18 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent_memory.errors import FolderVanished, NotFound, StorageFailed
 from agent_memory.files.folder import TRASH, Busy, Folder
-from agent_memory.files.signal import ChangeSignal
 from agent_memory.index import opening
 from agent_memory.index import sync as syncing
 from agent_memory.index.preparing import Prepared, prepare_memory
 from agent_memory.index.sqlite import Index, IndexUnusable, unusable
 from agent_memory.model import Memory, Stat, SyncReport
+
+if TYPE_CHECKING:
+    from agent_memory.files.signal import ChangeSignal
 
 T = TypeVar("T")
 
@@ -167,7 +169,9 @@ class LiveIndex:
                     if old is not None:
                         index.rename(old, prepared.stat.path)
                     syncing.put(index, prepared, settled=False)
-                    index.set_fact("listing", "")  # others may have changed the file, and synced, before we had the lock
+                    index.set_fact(
+                        "listing", ""
+                    )  # others may have changed the file, and synced, before we had the lock
             except (sqlite3.DatabaseError, StorageFailed, Busy) as error:
                 return f"the memory is saved, but not indexed yet ({error}); the next read does it"
             return ""
@@ -188,6 +192,8 @@ class LiveIndex:
             return index
         self._reads += 1
         if self._reads == 2:
+            from agent_memory.files.signal import ChangeSignal  # noqa: PLC0415  not for a command that reads once
+
             with contextlib.suppress(OSError):  # without inotify every read walks the folder
                 self._signal = ChangeSignal(self._folder.root)
         try:

@@ -8,8 +8,8 @@ from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
 from agent_memory.index.where import BOUNDARY
 
-CANDIDATES = 128
-"""Rows of the full-text table that are ranked in full."""
+CANDIDATES = 64
+"""Rows of the full-text table that are ranked in full, unless more hits are asked for."""
 
 _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only
 
@@ -24,12 +24,15 @@ def any_of(tokens: Iterable[str]) -> str:
     return " OR ".join(quoted(token) for token in tokens)
 
 
-def candidates(index: Index, tokens: Sequence[str], condition: str, parameters: Sequence[object]) -> list[int]:
+def candidates(
+    index: Index, tokens: Sequence[str], condition: str, parameters: Sequence[object], limit: int
+) -> list[int]:
     """Return the memories that fit best by the engine's own BM25, best first.
 
     Args:
         tokens: Stems and exact forms; any may match.
         condition: SQL over the column `memories.number`, or "" for all that are not archived.
+        limit: Rows of the full-text table.
     """
     keep = (
         f"(pages.rowid >> {PAGES_BITS}) IN (SELECT memories.number FROM memories WHERE {condition})"
@@ -38,8 +41,8 @@ def candidates(index: Index, tokens: Sequence[str], condition: str, parameters: 
     )
     rows = index.connection.execute(
         f"SELECT pages.rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}' AND {keep}"
-        f" ORDER BY rank LIMIT {CANDIDATES}",
-        (any_of(tokens), *parameters),
+        f" ORDER BY rank LIMIT ?",
+        (any_of(tokens), *parameters, limit),
     )
     return list(dict.fromkeys(number for (number,) in rows))
 

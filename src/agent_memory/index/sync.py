@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agent_memory.errors import FolderVanished, Unreadable
-from agent_memory.files.folder import STORE, Folder, Listing, Seen
+from agent_memory.files.folder import Folder
+from agent_memory.files.listing import STORE, Listing, Seen
 from agent_memory.index.preparing import Prepared, prepare_all
 from agent_memory.index.sqlite import Index
 from agent_memory.model import Stat, SyncReport

@@ -52,12 +52,14 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
         found = _newest(index, condition, parameters)
         hits = _hits(index, found[: request.limit], (), read)
         return SearchResult(query=request.text, hits=hits, total=len(found))
-    ranked = _rank(index, stems, query.exact, condition, parameters, explain=request.explain)
+    ranked, complete = _rank(
+        index, stems, query.exact, condition, parameters, limit=request.limit, explain=request.explain
+    )
     keep = _filters(query.where, request)
     ranked = _with_successors(index, ranked, keep)
     hits = _hits(index, ranked[: request.limit], (*stems, *query.exact), read)
     suggestion = "" if ranked else _suggestion(index, query)
-    return SearchResult(query=request.text, hits=hits, total=len(ranked), suggestion=suggestion)
+    return SearchResult(query=request.text, hits=hits, total=len(ranked), complete=complete, suggestion=suggestion)
 
 
 def select(index: Index, request: Request, *, today: date) -> list[Record]:
@@ -80,8 +82,10 @@ def for_task(index: Index, task: str, *, limit: int, read: Reader) -> SearchResu
     if not stems:
         return SearchResult(query=task, hits=(), total=0)
     exact = [word for word in dict.fromkeys(found.exact) if stem(word) in stems]
-    ranked = _with_successors(index, _rank(index, stems, exact, "", (), explain=True), None)
-    return SearchResult(query=task, hits=_hits(index, ranked[:limit], (*stems, *exact), read), total=len(ranked))
+    ranked, complete = _rank(index, stems, exact, "", (), limit=limit, explain=True)
+    ranked = _with_successors(index, ranked, None)
+    hits = _hits(index, ranked[:limit], (*stems, *exact), read)
+    return SearchResult(query=task, hits=hits, total=len(ranked), complete=complete)
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
@@ -140,17 +144,21 @@ def _rank(
     condition: str,
     parameters: Sequence[object],
     *,
+    limit: int,
     explain: bool,
-) -> list[ranking.Scored]:
+) -> tuple[list[ranking.Scored], bool]:
+    """Score the candidates; also say whether they are all that match."""
     statistics = _statistics(index, dict.fromkeys(stems))
     weights = {token: statistics.weight(token) for token in stems}
     exact_weights = {word: weights.get(stem(word), 0.0) for word in exact}
     scored = []
-    for number in postings.candidates(index, [*stems, *exact], condition, parameters):
+    most = max(postings.CANDIDATES, limit)
+    numbers = postings.candidates(index, [*stems, *exact], condition, parameters, most)
+    for number in numbers:
         title, about, passages, written = postings.token_texts(index, number)
         candidate = ranking.Candidate(number, title, about, passages, written)
         scored.append(ranking.score(candidate, weights, exact_weights, statistics, explain=explain))
-    return sorted(scored, key=lambda s: (-s.score, s.number))
+    return sorted(scored, key=lambda s: (-s.score, s.number)), len(numbers) < most
 
 
 def _with_successors(index: Index, ranked: list[ranking.Scored], keep: Clause | None) -> list[ranking.Scored]:

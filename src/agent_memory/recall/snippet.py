@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from agent_memory.index.analysis import stems_of
+from agent_memory.index.analysis import fold, stems_of
 
 WIDTH = 240
 """Characters of a snippet, about."""
@@ -32,7 +32,12 @@ def snippet(text: str, tokens: Collection[str], *, width: int = WIDTH) -> tuple[
     text = one_line(text)
     wanted = set(tokens)
     chunks = [(m.start(), m.end()) for m in _CHUNK.finditer(text)]
-    marks = [(i, hit) for i, (a, b) in enumerate(chunks) if (hit := wanted.intersection(stems_of(text[a:b])))]
+    beginnings = re.compile("|".join({re.escape(token[: min(4, max(1, len(token) - 1))]) for token in wanted} or "$"))
+    marks = []
+    for i, (a, b) in enumerate(chunks):
+        # A stem and its words begin alike: look closer only where that is so.
+        if beginnings.search(fold(text[a:b])) and (hit := wanted.intersection(stems_of(text[a:b]))):
+            marks.append((i, hit))
     first = _best_window(chunks, marks, width)
     start = chunks[first][0] if chunks else 0
     end = start

@@ -9,7 +9,8 @@ from datetime import date
 
 from agent_memory.errors import Conflict
 from agent_memory.files import naming
-from agent_memory.files.folder import ARCHIVE, TRASH
+from agent_memory.files.folder import TRASH
+from agent_memory.files.listing import ARCHIVE
 from agent_memory.index import lookup
 from agent_memory.model import Memory, Record
 from agent_memory.store.reading import Reading
@@ -137,6 +138,7 @@ class Writing(Reading):
             NotFound: There is no such memory.
         """
         wanted = naming.reference(reference, agent=agent)
+        self._index.read(lambda _: None)  # an index that has to be built takes the lock that the move will hold
         for place in (ARCHIVE, TRASH):
             path = f"{wanted}.md"
             if "/" in wanted and os.path.lexists(self._folder.locate(f"{place}/{path}")):

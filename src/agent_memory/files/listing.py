@@ -1,0 +1,143 @@
+"""What is on disk: every file that is named like a memory, and what is odd about the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from agent_memory.model import Problem
+
+STORE = ".store"
+ARCHIVE = f"{STORE}/archive"
+
+Seen = tuple[str, int, int, int, int]
+"""The fields of a `Stat` as a plain tuple, of which a walk makes ten thousand without a pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What is on disk now, sorted by path.
+
+    Attributes:
+        unread: Folders (with a trailing "/") that could not be listed; what is below them is unknown, not gone.
+        folders: Every folder that was listed, relative to the root, "" for the root itself.
+    """
+
+    stats: list[Seen]
+    problems: tuple[Problem, ...]
+    unread: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    @property
+    def twins(self) -> dict[str, str]:
+        """Archived path -> active path of the same file: it is being moved, or its move was cut short."""
+        archived = [seen for seen in self.stats if seen[0].startswith(ARCHIVE)]
+        if not archived:
+            return {}
+        active = {seen[4]: seen[0] for seen in self.stats if not seen[0].startswith(ARCHIVE)}
+        return {seen[0]: active[seen[4]] for seen in archived if seen[4] in active}
+
+    def once(self) -> Listing:
+        """Return the listing with one path for each file: the active one of twins."""
+        twins = self.twins
+        return replace(self, stats=[seen for seen in self.stats if seen[0] not in twins]) if twins else self
+
+    @property
+    def digest(self) -> str:
+        """A hash over names and stats: equal digests mean that nothing changed as far as stat can tell."""
+        return hashlib.sha256(marshal.dumps(self.stats, 2)).hexdigest()
+
+
+def printable(name: str) -> str:
+    """Return `name` with control characters and undecodable bytes made visible."""
+    return (
+        "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in name)
+        if not name.isprintable()
+        else name
+    )
+
+
+def walk(root: str, starts: Iterable[str]) -> Listing:
+    """List the folders `starts` below `root`, each "" or with a trailing "/", and all folders in them.
+
+    Hidden names are skipped, symbolic links are reported and not followed. The root's own files are no memories.
+    """
+    found = _Walk(root)
+    for start in starts:
+        found.folder(start)
+    found.stats.sort()
+    return Listing(
+        stats=found.stats, problems=tuple(found.problems), unread=tuple(found.unread), folders=tuple(found.folders)
+    )
+
+
+class _Walk:
+    """One walk over the tree; collects as it goes."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.stats: list[Seen] = []
+        self.problems: list[Problem] = []
+        self.unread: list[str] = []
+        self.folders: list[str] = []
+
+    def folder(self, relative: str) -> None:
+        """List one folder and those below it."""
+        try:
+            with os.scandir(f"{self.root}/{relative}") as entries:
+                below = self._entries(entries, relative)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.unread.append(relative)
+            self._problem(relative, f"folder cannot be listed: {error.strerror}")
+            return
+        self.folders.append(relative)
+        for path in below:
+            self.folder(path)
+
+    def _entries(self, entries: Iterable[os.DirEntry[str]], relative: str) -> list[str]:
+        """Note the files of one folder and return the folders in it. This loop is what a sync without changes costs."""
+        note = self.stats.append
+        below: list[str] = []
+        for entry in entries:
+            name = entry.name
+            if name[-3:] != ".md" or name[0] == "." or not relative or not entry.is_file(follow_symlinks=False):
+                if name[0] != ".":
+                    self._other(entry, relative, below)
+                continue
+            path = relative + name
+            if not path.isprintable():
+                self._problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")
+                continue
+            try:
+                s = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self._problem(path, f"cannot be read: {error.strerror}")
+                continue
+            note((path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
+        return below
+
+    def _other(self, entry: os.DirEntry[str], relative: str, below: list[str]) -> None:
+        """Go into folders, and report what is named like a memory but is no regular file."""
+        path = relative + entry.name
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if is_folder:
+            below.append(f"{path}/")
+        if entry.name.endswith(".md"):
+            if entry.is_symlink():
+                self._problem(path, "symbolic link, not read: memories are plain files")
+            elif is_folder:
+                self._problem(path, "is a folder, although it is named like a memory")
+            elif not entry.is_file(follow_symlinks=False):
+                self._problem(path, "is not a regular file")
+        elif entry.is_symlink() and entry.is_dir():
+            self._problem(path, "symbolic link to a folder, not followed: memories are plain files")
+
+    def _problem(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path=printable(path), message=message, indexed=False))
