@@ -78,6 +78,7 @@ def answer(found: re.Match[str], session: Any) -> dict[str, Any]:
         plant(session.root / ".store" / "archive" / f"{words[1]}.md")
     result = session.run(*words, stdin=found["stdin"] or "")
     value: dict[str, Any] = json.loads(session.steady(result.stdout or result.stderr))
+    assert "internal error" not in result.output
     return value
 
 

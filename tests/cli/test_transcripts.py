@@ -24,6 +24,7 @@ PATHS = sorted(FOLDER.glob("*.txt"))
 def test_a_transcript_is_what_happens(path: Path, make_session: Callable[[], Any], update: bool):
     expected = path.read_text(encoding="utf-8")
     actual = "".join(replayed(expected, make_session()))
+    assert "internal error" not in actual
     if update:
         path.write_text(actual, encoding="utf-8")
     assert actual == expected or update

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from promises.conftest import MEMORY
-from promises.support import assert_true_to_files, clock, from_files, indexed, memory_files, plant
+from promises.support import clock, from_files, indexed, memory_files, plant
 
 from agent_memory.errors import Conflict, FolderVanished, NotFound
-from agent_memory.files.folder import Folder
-from agent_memory.index.preparing import prepare_bytes
-from agent_memory.index.sqlite import Index
-from agent_memory.index.sync import INDEX, sync
+from agent_memory.index.sync import INDEX
 from agent_memory.store import MemoryStore
 
 ARCHIVE = ".store/archive"
@@ -99,7 +94,8 @@ class OutsideEdits(RuleBasedStateMachine):
 
     @rule(agent=AGENTS, name=NAMES, text=WORDS)
     def write(self, agent: str, name: str, text: str) -> None:
-        plant(self.root, {f"{agent}/{name}": text})
+        if not (self.root / agent / name).is_dir():
+            plant(self.root, {f"{agent}/{name}": text})
 
     @rule(pick=PICK, text=WORDS)
     def overwrite(self, pick: int, text: str) -> None:

@@ -25,11 +25,11 @@ from agent_memory.index.where import EXPANSIONS, Where
 from agent_memory.model import Memory, Section
 from agent_memory.recall import parser
 from agent_memory.recall import query as queries
-from agent_memory.recall.query import (
+from agent_memory.recall.bare import Everything, Words
+from agent_memory.recall.clauses import (
     All,
     Any_,
     DateRange,
-    Everything,
     Field,
     File,
     Fuzzy,
@@ -38,11 +38,9 @@ from agent_memory.recall.query import (
     Prefix,
     Wildcard,
     Word,
-    Words,
-    document,
-    parse,
-    plain,
 )
+from agent_memory.recall.document import document
+from agent_memory.recall.query import parse, plain
 
 TODAY = date(2026, 7, 15)
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "query.md").read_text("utf-8")

@@ -17,7 +17,7 @@ from agent_memory.cli.render import flowed, note, on_terminal, readable
     cls=Command,
     short_help="Print what the team knows that matters for a task.",
     examples=(
-        'memory first-step --agent api-engineer --task "Payment webhooks time out, add retries"',
+        'memory first-step --agent api-engineer --task "Webhooks time out, add retries"',
         "memory first-step --agent api-engineer --task-file - < issue.md",
     ),
 )

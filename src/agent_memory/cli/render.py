@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 WIDEST = 120
 """Columns that text is wrapped to at most: longer lines are hard to read."""
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Patterns are compiled where they are needed: most texts are printable, and a search should start in no time.
+_CONTROL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
-_LEAD = re.compile(r"\s*(?:(?:[-*+>]|[0-9]+[.)]|hint:|note:) +)?")
+_LEAD = r"\s*(?:(?:[-*+>]|[0-9]+[.)]|hint:|note:) +)?"
 """What later lines of a paragraph are indented by: blanks, the mark of a list item."""
 
 Span = tuple[int, int]
@@ -32,7 +33,9 @@ def visible(text: str) -> str:
 
 def readable(text: str) -> str:
     """Return `text` with its lines; control characters, which could steer a terminal, become visible."""
-    return _CONTROL.sub(lambda found: _named(ord(found.group())), text.replace("\r\n", "\n"))
+    if text.isprintable():
+        return text
+    return re.sub(_CONTROL, lambda found: _named(ord(found.group())), text.replace("\r\n", "\n"))
 
 
 def _named(code: int) -> str:
@@ -177,7 +180,7 @@ def flowed(text: str, stream: TextIO | None) -> str:
 def _hanging(line: str) -> str:
     if width_of(line) <= columns():
         return line
-    found = _LEAD.match(line)
+    found = re.match(_LEAD, line)
     lead = found.group() if found else ""
     rest, indent = line[len(lead) :], " " * min(width_of(lead), 20)
     return lead + f"\n{indent}".join(rest[start:end] for start, end in _lines(rest, columns() - len(indent)))

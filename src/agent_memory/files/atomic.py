@@ -132,8 +132,8 @@ def replace(path: Path, data: bytes, *, scratch: Path) -> None:
 def move(source: Path, target: Path) -> None:
     """Move a file to a free name, durably.
 
-    A crash between the two steps leaves both names on one file; `Folder.recover` then drops the archived one, and moving
-    it again finishes the move.
+    A crash between the two steps leaves both names on one file; `Folder.recover` then drops the archived one, and
+    moving it again finishes the move.
 
     Raises:
         FileExistsError: `target` is taken by another file; nothing was moved.

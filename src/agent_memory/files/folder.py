@@ -229,7 +229,7 @@ class Folder:
         raise Conflict(f"ten thousand files are named like {target(1)}")
 
     def recover(self, listing: Listing) -> bool:
-        """Finish moves that a crash interrupted: take the archived name from a file that has two; say whether there was one.
+        """Finish moves that a crash interrupted: take the archived name from a file that has two; say if there was one.
 
         The caller holds the lock: without it, the move may just be going on in another process.
         """

@@ -8,12 +8,12 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agent_memory.errors import FolderVanished, NotFound, StorageFailed
-from agent_memory.files.folder import TRASH, Busy, Folder
+from agent_memory.files.folder import ARCHIVE, STORE, TRASH, Busy, Folder
 from agent_memory.index import opening
 from agent_memory.index import sync as syncing
 from agent_memory.index.preparing import Prepared, prepare_memory
@@ -29,8 +29,8 @@ T = TypeVar("T")
 class LiveIndex:
     """The index of one folder, for the lifetime of a store.
 
-    Threads may share it: calls take turns. Before a fork it is closed, and both processes open it anew: SQLite's locks do
-    not survive a fork, and two processes that share a connection destroy the database.
+    Threads may share it: calls take turns. Before a fork it is closed, and both processes open it anew: SQLite's locks
+    do not survive a fork, and two processes that share a connection destroy the database.
 
     Args:
         lock_timeout: Seconds to wait for another process that writes.
@@ -249,8 +249,13 @@ class LiveIndex:
             full=full, force=force, progress=self._progress,
         )  # fmt: skip
         if self._signal is not None:
-            self._signal.watch(report.folders)
+            self._signal.watch((*report.folders, *self._above_the_archive(report.folders)))
         return report
+
+    def _above_the_archive(self, folders: Sequence[str]) -> tuple[str, ...]:
+        """Our own folder as long as it has no archive, so that the first one is not overlooked."""
+        wanted = f"{ARCHIVE}/" not in folders and (self._folder.root / STORE).is_dir()
+        return (f"{STORE}/",) if wanted else ()
 
     def _drop_signal(self) -> None:
         if self._signal is not None:

@@ -57,7 +57,7 @@ def replace_index(
 def scan(folder: Folder, *, now_ns: int, why: str, progress: Progress | None = None) -> Opened:
     """Make a private index in memory, from a copy of the one on disk if that can be read, and bring it up to date."""
     index = Index.copy(folder.root / INDEX) or Index.in_memory()
-    report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, progress=progress)
+    report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, helpers=True, progress=progress)
     return Opened(index=index, report=report, fallback=f"{why}; answered from the files, without writing an index")
 
 
@@ -75,7 +75,7 @@ def rebuild(
         aside = Path(f"{target}.new")
         index = Index.aside(aside)
         try:
-            report = sync(index, folder, now_ns=now_ns, timeout=timeout, force=True, progress=progress)
+            report = sync(index, folder, now_ns=now_ns, timeout=timeout, force=True, helpers=True, progress=progress)
             index.publish(target, damaged=damaged)
         except BaseException:
             with contextlib.suppress(sqlite3.Error):

@@ -84,12 +84,9 @@ def prepare_memory(stat: Stat, data: bytes, memory: Memory, problems: tuple[Prob
 
 
 def prepare_all(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str]) -> Iterator[Prepared]:
-    """Prepare files in order; many of them with the help of other processes where that is safe."""
-    if len(stats) < MANY or not _can_fork():
-        for stat in stats:
-            yield prepare(folder, stat, known.get(stat.path))
-        return
-    yield from _with_helpers(folder, stats, known)
+    """Prepare files in order."""
+    for stat in stats:
+        yield prepare(folder, stat, known.get(stat.path))
 
 
 def _can_fork() -> bool:
@@ -103,12 +100,17 @@ def _can_fork() -> bool:
     return "\nThreads:\t1\n" in status
 
 
-def _with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str]) -> Iterator[Prepared]:
-    """Give batches to helpers, a few ahead of the consumer, so that neither waits nor hoards."""
+def prepare_with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str]) -> Iterator[Prepared]:
+    """As `prepare_all`; many files with the help of other processes where that is safe.
+
+    Helpers get batches, a few ahead of the consumer, so that neither waits nor hoards.
+    """
+    if len(stats) < MANY or not _can_fork():
+        yield from prepare_all(folder, stats, known)
+        return
     import multiprocessing  # noqa: PLC0415  only large builds need it
 
-    for stat in stats[:WARM_UP]:  # what is learned about words here, the helpers are born with
-        yield prepare(folder, stat, known.get(stat.path))
+    yield from prepare_all(folder, stats[:WARM_UP], known)  # what is learned of words here, the helpers are born with
     batches = [stats[i : i + BATCH] for i in range(WARM_UP, len(stats), BATCH)]
     with multiprocessing.get_context("fork").Pool(HELPERS, _begin_helping) as pool:
         ahead: deque[AsyncResult[list[Prepared]]] = deque()

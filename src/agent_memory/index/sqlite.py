@@ -154,7 +154,7 @@ class Index:
 
     @classmethod
     def aside(cls, path: Path) -> Index:
-        """Make an empty index in a new file that nobody uses yet; no journal is kept, for a crash may leave it broken."""
+        """Make an empty index in a new file that nobody uses yet, without a journal: a crash may leave it broken."""
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         index = cls(_connect(path, timeout=1.0, create=True), path=path)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from agent_memory.errors import FolderVanished, Unreadable
 from agent_memory.files.folder import Folder
 from agent_memory.files.listing import STORE, Listing, Seen
-from agent_memory.index.preparing import Prepared, prepare_all
+from agent_memory.index.preparing import Prepared, prepare_all, prepare_with_helpers
 from agent_memory.index.sqlite import Index
 from agent_memory.model import Stat, SyncReport
 
@@ -114,6 +114,7 @@ def sync(
     timeout: float,
     full: bool = False,
     force: bool = False,
+    helpers: bool = False,
     progress: Progress | None = None,
 ) -> SyncReport:
     """Make `index` equal to the files of `folder`.
@@ -123,6 +124,7 @@ def sync(
         timeout: Seconds to wait for another writer.
         full: Read every file, whatever its stat says.
         force: Believe that vanished folders are meant.
+        helpers: Other processes may help; not for an index that is in use, because a fork closes those.
 
     Raises:
         FolderVanished: See `guard`.
@@ -147,7 +149,7 @@ def sync(
         plan = difference(listing.stats, entries, unread=listing.unread, full=full)
         if not force:
             guard(plan.removed, len(entries), listing.folders)
-        counts = _Apply(index, folder, entries, now_ns, progress).run(plan)
+        counts = _Apply(index, folder, entries, now_ns, progress).run(plan, helpers=helpers)
         index.set_fact("listing", listing.digest if counts.settled else "")
         problems = (*listing.problems, *index.problems())
     return SyncReport(
@@ -212,11 +214,12 @@ class _Apply:
         self.added = self.changed = self.renamed = self.removed = self.unchanged = 0
         self.settled = True
 
-    def run(self, plan: Difference) -> _Apply:
+    def run(self, plan: Difference, *, helpers: bool) -> _Apply:
         """Read what is to be read, bring its rows up to date, drop what is gone."""
         gone = {self.fingerprints[path]: path for path in reversed(plan.removed) if self.fingerprints[path]}
         kept = set()
-        for done, prepared in enumerate(prepare_all(self.folder, plan.read, self._known(plan))):
+        prepare = prepare_with_helpers if helpers else prepare_all
+        for done, prepared in enumerate(prepare(self.folder, plan.read, self._known(plan))):
             if self.progress and done % 64 == 0:
                 self.progress(done, len(plan.read))
             old = self.one(prepared, gone)

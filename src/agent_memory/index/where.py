@@ -30,6 +30,10 @@ STATE = (
 )
 """The status that holds: where the file lies, then whether another memory supersedes it, then what it says itself."""
 
+Stream = Literal["title", "about", "text"]
+STREAMS: tuple[Stream, ...] = ("title", "about", "text")
+"""Where words are looked for: in the name, in description, tags and type, in the body."""
+
 Column = Literal["agent", "type", "status", "tag"]
 _COLUMNS = {"agent": "memories.agent", "type": "memories.type", "status": f"({STATE})"}
 _LAST = "\U0010ffff"  # sorts after every character that a token can hold

@@ -7,43 +7,17 @@ property test holds the two together. `docs/query.md` says what each condition m
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
 from agent_memory.index.analysis import LONGEST
-from agent_memory.index.where import Column, Where, folded, folded_path
-from agent_memory.recall.document import STREAMS, Document, Stream
+from agent_memory.index.where import STREAMS, Column, Stream, Where, folded, folded_path
+from agent_memory.recall.bare import Clause, Everything
+from agent_memory.recall.document import Document
 from agent_memory.recall.spelling import near
-
-
-class Clause(ABC):
-    """A condition on a memory."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def matches(self, document: Document) -> bool:
-        """Whether the condition holds for `document`; the oracle of `where`."""
-
-    @abstractmethod
-    def where(self, sql: Where) -> str:
-        """Return the condition as SQL; its values go into `sql.parameters`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Everything(Clause):
-    """Holds for every memory."""
-
-    def matches(self, document: Document) -> bool:  # noqa: ARG002
-        """Always."""
-        return True
-
-    def where(self, sql: Where) -> str:  # noqa: ARG002
-        """Always true."""
-        return "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,21 +129,6 @@ class DateRange(Clause):
     def where(self, sql: Where) -> str:
         """Comparisons of the date."""
         return sql.days(self.first, self.last)
-
-
-@dataclass(frozen=True, slots=True)
-class Words(Clause):
-    """At least one of the tokens occurs."""
-
-    tokens: tuple[str, ...]
-
-    def matches(self, document: Document) -> bool:
-        """Whether one of the tokens is a stem of the document."""
-        return any(token in document.stream(name) for name in STREAMS for token in self.tokens)
-
-    def where(self, sql: Where) -> str:
-        """One look into the full-text table."""
-        return sql.any_of(self.tokens, STREAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,3 +304,25 @@ def any_of(parts: Iterable[Clause | None]) -> Clause | None:
     if any(isinstance(part, Everything) for part in flat):
         return Everything()
     return Any_(tuple(flat)) if len(flat) > 1 else next(iter(flat), None)
+
+
+def asks_for_archived(clause: Clause, *, asked: bool = True) -> bool:
+    """Whether a condition names the status "archived" without negating it."""
+    match clause:
+        case All(parts) | Any_(parts):
+            return any(asks_for_archived(part, asked=asked) for part in parts)
+        case Not(part):
+            return asks_for_archived(part, asked=not asked)
+        case Field("status", value):
+            return asked and folded(value) == "archived"
+    return False
+
+
+def only_filters(clause: Clause) -> tuple[Clause, ...]:
+    """The parts of a condition that must hold and ask for no words: fields, files, days, and what they are not."""
+    parts = clause.parts if isinstance(clause, All) else (clause,)
+    return tuple(part for part in parts if _is_filter(part))
+
+
+def _is_filter(clause: Clause) -> bool:
+    return isinstance(clause, Field | File | DateRange) or (isinstance(clause, Not) and _is_filter(clause.part))

@@ -5,15 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from agent_memory.index.analysis import analyse
-from agent_memory.index.where import BOUNDARY
+from agent_memory.index.where import BOUNDARY, Stream
 from agent_memory.model import Memory
-
-Stream = Literal["title", "about", "text"]
-STREAMS: tuple[Stream, ...] = ("title", "about", "text")
-"""Where words are looked for: in the name, in description, tags and type, in the body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,22 +23,19 @@ from whoosh.qparser.taggers import RegexTagger
 
 from agent_memory.errors import InvalidQuery
 from agent_memory.index.analysis import analyse
-from agent_memory.index.where import Column
+from agent_memory.index.where import STREAMS, Column, Stream
 from agent_memory.recall import dates, words
+from agent_memory.recall.bare import Clause, Everything, Words
 from agent_memory.recall.clauses import (
-    Clause,
     DateRange,
-    Everything,
     Expanding,
     Field,
     File,
     Not,
-    Words,
     all_of,
     any_of,
     has_wildcard,
 )
-from agent_memory.recall.document import STREAMS, Stream
 from agent_memory.recall.query import Query
 from agent_memory.recall.spelling import distance
 

@@ -10,34 +10,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidQuery
 from agent_memory.index.analysis import analyse
-from agent_memory.index.where import folded
-from agent_memory.recall.clauses import (
-    All,
-    Any_,
-    Clause,
-    DateRange,
-    Everything,
-    Expanding,
-    Field,
-    File,
-    Fuzzy,
-    Not,
-    Phrase,
-    Prefix,
-    Wildcard,
-    Word,
-    Words,
-)
-from agent_memory.recall.document import Document, document
-from agent_memory.recall.spelling import suggest
+from agent_memory.recall.bare import Clause, Everything, Words
 
-__all__ = [
-    "MAX_CHARACTERS", "All", "Any_", "Clause", "DateRange", "Document", "Everything", "Expanding", "Field", "File",
-    "Fuzzy", "Not", "Phrase", "Prefix", "Query", "Wildcard", "Word", "Words", "document", "parse", "plain", "suggest",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from agent_memory.recall.clauses import Expanding
 
 MAX_CHARACTERS = 10_000
 
@@ -68,7 +48,11 @@ class Query:
     @property
     def wants_archived(self) -> bool:
         """Whether the query asks for `status:archived`, so that the caller must not leave the archive out."""
-        return _asks_for_archived(self.where)
+        if self.plain:
+            return False
+        from agent_memory.recall.clauses import asks_for_archived  # noqa: PLC0415  not for bare words
+
+        return asks_for_archived(self.where)
 
     def ranking_tokens(self, expand: Callable[[Expanding], Iterable[str]]) -> tuple[str, ...]:
         """Return `tokens` and the words its patterns stand for, such as `query.ranking_tokens(sql.expand)`."""
@@ -113,17 +97,6 @@ _SYNTAX = re.compile(
     """,
     re.VERBOSE,
 )
-
-
-def _asks_for_archived(clause: Clause, *, asked: bool = True) -> bool:
-    match clause:
-        case All(parts) | Any_(parts):
-            return any(_asks_for_archived(part, asked=asked) for part in parts)
-        case Not(part):
-            return _asks_for_archived(part, asked=not asked)
-        case Field("status", value):
-            return asked and folded(value) == "archived"
-    return False
 
 
 def _unique(tokens: Iterable[str]) -> tuple[str, ...]:

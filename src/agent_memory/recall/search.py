@@ -14,7 +14,8 @@ from agent_memory.index.where import Where
 from agent_memory.model import Hit, Record, SearchResult
 from agent_memory.recall import query as queries
 from agent_memory.recall import ranking
-from agent_memory.recall.query import All, Clause, DateRange, Field, File, Not, Query
+from agent_memory.recall.bare import Clause
+from agent_memory.recall.query import Query
 from agent_memory.recall.snippet import snippet
 
 TASK_TOKENS = 32
@@ -55,8 +56,7 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
     ranked, complete = _rank(
         index, stems, query.exact, condition, parameters, limit=request.limit, explain=request.explain
     )
-    keep = _filters(query.where, request)
-    ranked = _with_successors(index, ranked, keep)
+    ranked = _with_successors(index, ranked, _filters(query, request))
     hits = _hits(index, ranked[: request.limit], (*stems, *query.exact), read)
     suggestion = "" if ranked else _suggestion(index, query)
     return SearchResult(query=request.text, hits=hits, total=len(ranked), complete=complete, suggestion=suggestion)
@@ -66,8 +66,7 @@ def select(index: Index, request: Request, *, today: date) -> list[Record]:
     """Return every memory that a query selects, by date and id."""
     query = queries.parse(request.text, today=today)
     sql = Where(index.connection)
-    clause = _clause(query, request)
-    where = clause.where(sql)
+    where = " AND ".join(clause.where(sql) for clause in (*_of_agent(request), query.where))
     if not (request.archived or query.wants_archived):
         where = f"({where}) AND NOT memories.archived"
     return lookup.records(index, where, sql.parameters)
@@ -83,16 +82,12 @@ def for_task(index: Index, task: str, *, limit: int, read: Reader) -> SearchResu
         return SearchResult(query=task, hits=(), total=0)
     exact = [word for word in dict.fromkeys(found.exact) if stem(word) in stems]
     ranked, complete = _rank(index, stems, exact, "", (), limit=limit, explain=True)
-    ranked = _with_successors(index, ranked, None)
+    ranked = _with_successors(index, ranked, [])
     hits = _hits(index, ranked[:limit], (*stems, *exact), read)
     return SearchResult(query=task, hits=hits, total=len(ranked), complete=complete)
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
-
-
-def _clause(query: Query, request: Request) -> Clause:
-    return All((Field("agent", request.agent), query.where)) if request.agent else query.where
 
 
 def _condition(index: Index, query: Query, request: Request) -> tuple[str, list[object]]:
@@ -101,22 +96,26 @@ def _condition(index: Index, query: Query, request: Request) -> tuple[str, list[
     if query.plain and request.agent is None and not archived:
         return "", []
     sql = Where(index.connection)
-    clause = Field("agent", request.agent) if query.plain and request.agent else _clause(query, request)
-    where = "1" if query.plain and request.agent is None else clause.where(sql)
-    return (where if archived else f"({where}) AND NOT memories.archived"), list(sql.parameters)
+    wanted = [clause.where(sql) for clause in _of_agent(request)]
+    wanted += [] if query.plain else [query.where.where(sql)]
+    return " AND ".join([*wanted, "1" if archived else "NOT memories.archived"]), list(sql.parameters)
 
 
-def _filters(where: Clause, request: Request) -> Clause | None:
-    """The part of a query that a successor must fulfil as well: everything but words. None: nothing."""
-    parts = where.parts if isinstance(where, All) else (where,)
-    kept = [part for part in parts if _is_filter(part)]
-    if request.agent:
-        kept.append(Field("agent", request.agent))
-    return All(tuple(kept)) if kept else None
+def _of_agent(request: Request) -> list[Clause]:
+    if request.agent is None:
+        return []
+    from agent_memory.recall.clauses import Field  # noqa: PLC0415  not for bare words
+
+    return [Field("agent", request.agent)]
 
 
-def _is_filter(clause: Clause) -> bool:
-    return isinstance(clause, Field | File | DateRange) or (isinstance(clause, Not) and _is_filter(clause.part))
+def _filters(query: Query, request: Request) -> list[Clause]:
+    """The part of a query that a successor must fulfil as well: everything but words."""
+    if query.plain:
+        return _of_agent(request)
+    from agent_memory.recall.clauses import only_filters  # noqa: PLC0415  not for bare words
+
+    return [*only_filters(query.where), *_of_agent(request)]
 
 
 def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[ranking.Scored]:
@@ -161,7 +160,7 @@ def _rank(
     return sorted(scored, key=lambda s: (-s.score, s.number)), len(numbers) < most
 
 
-def _with_successors(index: Index, ranked: list[ranking.Scored], keep: Clause | None) -> list[ranking.Scored]:
+def _with_successors(index: Index, ranked: list[ranking.Scored], keep: list[Clause]) -> list[ranking.Scored]:
     """Apply the rank rule; a successor comes in even where it lacks the words, but never against a filter."""
     ordered = ranking.supersede(ranked, postings.supersessions(index))
     matched = {s.number for s in ranked}
@@ -169,7 +168,7 @@ def _with_successors(index: Index, ranked: list[ranking.Scored], keep: Clause | 
     if not new:
         return ordered
     sql = Where(index.connection)
-    condition = keep.where(sql) if keep else "1"
+    condition = " AND ".join(clause.where(sql) for clause in keep) or "1"
     marks = ",".join("?" * len(new))
     allowed = {
         number

@@ -7,8 +7,9 @@ import unicodedata
 
 from agent_memory.errors import InvalidQuery
 from agent_memory.index.analysis import LONGEST, analyse, fold
-from agent_memory.recall.clauses import Clause, Everything, Fuzzy, Phrase, Prefix, Wildcard, Word, has_wildcard
-from agent_memory.recall.document import Stream
+from agent_memory.index.where import Stream
+from agent_memory.recall.bare import Clause, Everything
+from agent_memory.recall.clauses import Fuzzy, Phrase, Prefix, Wildcard, Word, has_wildcard
 
 _FUZZY = re.compile(r"(?P<word>.*\w)~(?P<distance>[0-9]*)")
 _WIDE = re.compile(

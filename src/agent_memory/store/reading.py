@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
 from agent_memory.index import lookup
-from agent_memory.index.statistics import Statistics, statistics
 from agent_memory.model import Briefing, Memory, Record, SearchResult
 from agent_memory.store.opened import OpenStore
+
+if TYPE_CHECKING:
+    from agent_memory.index.statistics import Statistics
 
 
 class Reading(OpenStore):
@@ -102,6 +105,8 @@ class Reading(OpenStore):
 
     def stats(self) -> Statistics:
         """Return numbers about the store: memories, types and tokens, by agent."""
+        from agent_memory.index.statistics import statistics  # noqa: PLC0415  not for a search
+
         return self._index.read(statistics)
 
     def _body(self, record: Record) -> str:
