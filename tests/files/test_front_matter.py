@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_memory.errors import InvalidInput
-from agent_memory.files import front_matter
+from agent_memory.files import front_matter, simple_yaml
 from agent_memory.files.front_matter import FrontMatter, read
 
 quick = settings(deadline=None, max_examples=300)
@@ -52,7 +52,7 @@ BLOCKS = st.one_of(
 @example("name: x\nname: y\n")
 def test_the_fast_path_reads_as_yaml_does(block):
     """Whatever block the fast path accepts, YAML 1.1 reads to equal values of equal types, in the same order."""
-    fast = front_matter._simple(block)
+    fast = simple_yaml.read(block)
     if fast is not None:
         slow = yaml.load(block, Loader=Loader)
         assert list(fast.items()) == list((slow or {}).items())
@@ -70,8 +70,8 @@ def test_the_fast_path_reads_as_yaml_does(block):
 )  # fmt: skip
 def test_usual_front_matter_takes_the_fast_path(block):
     """Simple values do not pay for YAML."""
-    assert front_matter._simple(block) is not None
-    assert front_matter._simple(block.replace("\n", "\r\n")) == front_matter._simple(block)
+    assert simple_yaml.read(block) is not None
+    assert simple_yaml.read(block.replace("\n", "\r\n")) == simple_yaml.read(block)
 
 
 @quick
@@ -158,6 +158,9 @@ def test_keys_without_a_value_are_as_good_as_absent(value):
 @pytest.mark.parametrize("key", ["name", "description", "type", "date", "status", "to", "valid_until", "visibility"])
 def test_a_bad_key_is_a_problem_and_the_others_stay(key, value):
     """Nested values where a scalar is wanted name the key and its line, and cost nothing else."""
+    if (key, value) == ("to", "[a, b]"):
+        assert parsed(f"{key}: {value}\n").front.to == "a, b"  # a consultation may have several addressees
+        return
     head = parsed(f"# comment\n{key}: {value}\nagent: me\n")
     assert [(p.path, p.line) for p in head.problems] == [("a/x.md", 3)]
     assert head.problems[0].message.startswith(f"{key} wants")

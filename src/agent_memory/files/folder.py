@@ -129,20 +129,21 @@ class Folder:
 
         Raises:
             StorageFailed: The root cannot be written.
+            InvalidInput: Our own folder is a symbolic link.
         """
-        store = self.root / STORE
-        if (store / "tmp").is_dir():
+        scratch = self._scratch
+        if scratch.is_dir():
             return
         try:
-            atomic.make_folder(store / "tmp", below=self.root)
+            atomic.make_folder(scratch, below=self.root)
             with contextlib.suppress(FileExistsError):
-                atomic.create(store / ".gitignore", _IGNORED_BY_GIT.encode(), scratch=store / "tmp")
+                atomic.create(scratch.parent / ".gitignore", _IGNORED_BY_GIT.encode(), scratch=scratch)
         except OSError as error:
             raise StorageFailed(f"cannot write below {self.root}: {error.strerror}") from error
 
     @property
     def _scratch(self) -> Path:
-        return self.root / STORE / "tmp"
+        return self.locate(f"{STORE}/tmp/file").parent
 
     @contextlib.contextmanager
     def lock(self, *, timeout: float) -> Iterator[None]:
@@ -156,7 +157,7 @@ class Folder:
             StorageFailed: The lock file cannot be made.
         """
         try:
-            fd = os.open(self.root / STORE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = os.open(self.root / STORE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise StorageFailed(f"cannot write below {self.root}: {error.strerror}") from error
         try:
@@ -246,13 +247,13 @@ class Folder:
         """Count temporary files: leftovers of a crash, or writes going on now."""
         try:
             return len(os.listdir(self._scratch))
-        except FileNotFoundError:
+        except (FileNotFoundError, InvalidInput):
             return 0
 
     def sweep(self, *, now: float) -> int:
         """Remove temporary files that a crash left more than an hour ago; return their number."""
         swept = 0
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._scratch) as entries:
+        with contextlib.suppress(FileNotFoundError, InvalidInput), os.scandir(self._scratch) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     if now - entry.stat(follow_symlinks=False).st_mtime > _OLD_TEMPORARY:

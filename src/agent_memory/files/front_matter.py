@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from agent_memory.errors import InvalidInput
-from agent_memory.files import naming
+from agent_memory.files import naming, simple_yaml
 from agent_memory.model import Problem
 
 if TYPE_CHECKING or not yaml.__with_libyaml__:
@@ -69,7 +69,13 @@ def _note(info: ValidationInfo, message: str) -> None:
         info.context.append((info.field_name, message))
 
 
+def _names(value: object) -> str:
+    """Take one name or a list of names as a text with commas."""
+    return ", ".join(_text(item) for item in value) if isinstance(value, list | tuple) else _text(value)
+
+
 Text = Annotated[str, BeforeValidator(_text)]
+Names = Annotated[str, BeforeValidator(_names)]
 Word = Annotated[str, BeforeValidator(_word)]
 Day = Annotated[dt.date, BeforeValidator(_day)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
@@ -91,7 +97,7 @@ class FrontMatter(BaseModel):
     supersedes: Texts = ()
     files: Texts = ()
     valid_until: Day | None = None
-    to: Text | None = None
+    to: Names | None = None
     sources: Texts = ()
     visibility: Word = "team"
 
@@ -149,7 +155,7 @@ def read(text: str, path: str) -> Head:
     end = max(begin, closed.start() + 1)
     block = text[begin:end]
     try:
-        if (values := _simple(block)) is None:
+        if (values := simple_yaml.read(block)) is None:
             values = load(block)
     except BadYaml as error:
         return _broken(text, begin, path, error) or bare
@@ -240,74 +246,6 @@ def load(block: str) -> dict[Any, Any] | None:
     return values if isinstance(values, dict) else None
 
 
-# What YAML 1.1 reads as something else than text, in any case of letters.
-_NOT_TEXT = frozenset({"yes", "no", "true", "false", "on", "off", "null"})
-_ODD = re.compile("[^\n\x20-\x7e\xa1-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,100}")
-_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NO_NUMBER = re.compile(r"[0-9][0-9.,]* [A-Za-z]|[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Za-z]")
-_FLOW_WORD = re.compile(r"(?:[^\W\d_]|[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Za-z])[\w./+@ -]*")
-_QUOTED_LIST = re.compile(r'"[^"\\]*"(?: *, *"[^"\\]*")*')
-_REFUSED = object()
-
-
-def _simple(block: str) -> dict[Any, Any] | None:
-    """Read the front matter that nearly all files have, 20 times faster than YAML; None where only YAML can tell.
-
-    What it accepts, it reads as YAML does.
-    """
-    block = block.replace("\r\n", "\n")
-    if _ODD.search(block):
-        return None
-    values: dict[Any, Any] = {}
-    for line in block.split("\n"):
-        if not line or line[0] == "#":
-            continue
-        key, colon, rest = line.partition(":")
-        if not colon or key in values or not _plain_key(key) or rest[:1] not in ("", " "):
-            return None
-        rest = rest.strip(" ")
-        values[key] = value = _flow_list(rest) if rest[:1] == "[" else _scalar(rest)
-        if value is _REFUSED:
-            return None
-    # A block of comments alone is nothing to YAML: it may be a heading between two thematic breaks.
-    return values or (None if block.strip() else {})
-
-
-def _plain_key(key: str) -> bool:
-    return _KEY.fullmatch(key) is not None and key.lower() not in _NOT_TEXT
-
-
-def _scalar(text: str) -> object:
-    """Read a scalar without spaces around it."""
-    if not text:
-        return None
-    first = text[0]
-    if first.isalpha() or (first.isdigit() and _NO_NUMBER.match(text)):
-        plain = ": " not in text and " #" not in text and text[-1] != ":" and text.lower() not in _NOT_TEXT
-        return text if plain else _REFUSED
-    if first in "\"'":
-        inner = text[1:-1]
-        whole = len(text) > 1 and text[-1] == first and first not in inner
-        return inner if whole and (first == "'" or "\\" not in inner) else _REFUSED
-    if _ISO_DAY.fullmatch(text):
-        return naming.iso_day(text) or _REFUSED
-    return _REFUSED
-
-
-def _flow_list(text: str) -> object:
-    """Read a list of plain words or of quoted texts."""
-    inner = text[1:-1].strip(" ")
-    if len(text) < 2 or text[-1] != "]":
-        return _REFUSED
-    if not inner:
-        return []
-    if inner[0] == '"':
-        return [item[1:-1] for item in re.findall('"[^"]*"', inner)] if _QUOTED_LIST.fullmatch(inner) else _REFUSED
-    items = [item.strip(" ") for item in inner.split(",")]
-    return items if all(_FLOW_WORD.fullmatch(i) and i.lower() not in _NOT_TEXT for i in items) else _REFUSED
-
-
 def render(pairs: Iterable[tuple[str, object]]) -> str:
     """Return the front matter of a new file, keys in the order given, lines ending in LF."""
     return "".join(["---\n", *(_line(key, value, "\n") for key, value in pairs), "---\n"])
@@ -365,7 +303,7 @@ def _edit_of(block: str, entry: tuple[yaml.Node, yaml.Node], new: object | None,
 
 
 def _line(key: str, value: object, eol: str) -> str:
-    return f"{key if _plain_key(key) else _quoted(_text_of(key))}: {_written(value)}{eol}"
+    return f"{key if simple_yaml.is_plain_key(key) else _quoted(_text_of(key))}: {_written(value)}{eol}"
 
 
 def texts_of(value: object) -> str | list[str]:
@@ -389,10 +327,10 @@ def _written(value: object, *, in_list: bool = False) -> str:
     if isinstance(value, list | tuple) and not in_list:
         return f"[{', '.join(_written(item, in_list=True) for item in value)}]"
     text = _text_of(value)
-    same = _flow_list(f"[{text}]") == [text] if in_list else _scalar(text) == text
-    plain = same and text == text.strip() and "\n" not in text and not _ODD.search(text)
+    same = simple_yaml.flow_list(f"[{text}]") == [text] if in_list else simple_yaml.scalar(text) == text
+    plain = same and text == text.strip() and "\n" not in text and not simple_yaml.ODD.search(text)
     return text if plain or not isinstance(value, str) else _quoted(text)
 
 
 def _quoted(text: str) -> str:
-    return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return simple_yaml.ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))

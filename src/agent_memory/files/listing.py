@@ -67,8 +67,9 @@ def walk(root: str, starts: Iterable[str]) -> Listing:
     """
     found = _Walk(root)
     for start in starts:
-        found.folder(start)
+        found.tree(start)
     found.stats.sort()
+    found.problems.sort(key=lambda problem: (problem.path, problem.message))
     return Listing(
         stats=found.stats, problems=tuple(found.problems), unread=tuple(found.unread), folders=tuple(found.folders)
     )
@@ -84,20 +85,30 @@ class _Walk:
         self.unread: list[str] = []
         self.folders: list[str] = []
 
-    def folder(self, relative: str) -> None:
-        """List one folder and those below it."""
+    def tree(self, start: str) -> None:
+        """List one folder and those below it, however deep."""
+        parts = start.split("/")[:-1]
+        for depth in range(1, len(parts) + 1):
+            if os.path.islink(f"{self.root}/{'/'.join(parts[:depth])}"):
+                self._problem("/".join(parts[:depth]), "symbolic link, not followed: memories are plain files")
+                return
+        waiting = [start]
+        while waiting:
+            waiting += self._folder(waiting.pop())
+
+    def _folder(self, relative: str) -> list[str]:
+        """List one folder and return the folders in it."""
         try:
             with os.scandir(f"{self.root}/{relative}") as entries:
                 below = self._entries(entries, relative)
         except FileNotFoundError:
-            return
+            return []
         except OSError as error:
             self.unread.append(relative)
             self._problem(relative, f"folder cannot be listed: {error.strerror}")
-            return
+            return []
         self.folders.append(relative)
-        for path in below:
-            self.folder(path)
+        return below
 
     def _entries(self, entries: Iterable[os.DirEntry[str]], relative: str) -> list[str]:
         """Note the files of one folder and return the folders in it. This loop is what a sync without changes costs."""
@@ -136,8 +147,15 @@ class _Walk:
                 self._problem(path, "is a folder, although it is named like a memory")
             elif not entry.is_file(follow_symlinks=False):
                 self._problem(path, "is not a regular file")
-        elif entry.is_symlink() and entry.is_dir():
+        elif entry.is_symlink() and _leads_to_a_folder(entry):
             self._problem(path, "symbolic link to a folder, not followed: memories are plain files")
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append(Problem(path=printable(path), message=message, indexed=False))
+
+
+def _leads_to_a_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # it leads to itself, or to where we may not look
+        return False

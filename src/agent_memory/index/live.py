@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agent_memory.errors import FolderVanished, NotFound, StorageFailed
-from agent_memory.files.folder import ARCHIVE, STORE, TRASH, Busy, Folder
+from agent_memory.files.folder import TRASH, Busy, Folder
+from agent_memory.files.listing import ARCHIVE, STORE
 from agent_memory.index import opening
 from agent_memory.index import sync as syncing
 from agent_memory.index.preparing import Prepared, prepare_memory
@@ -161,6 +162,8 @@ class LiveIndex:
         """
         with self.mutex:
             try:
+                if locked and self._index is None:
+                    return ""  # opening may need the lock that the caller holds; the next read does both
                 index = self._open()
                 if index.path is None:
                     return self.fallback
@@ -169,9 +172,8 @@ class LiveIndex:
                     if old is not None:
                         index.rename(old, prepared.stat.path)
                     syncing.put(index, prepared, settled=False)
-                    index.set_fact(
-                        "listing", ""
-                    )  # others may have changed the file, and synced, before we had the lock
+                    # Others may have changed the file, and synced, before we had the lock.
+                    index.set_fact("listing", "")
             except (sqlite3.DatabaseError, StorageFailed, Busy) as error:
                 return f"the memory is saved, but not indexed yet ({error}); the next read does it"
             return ""

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent_memory.errors import StorageFailed
+from agent_memory.errors import InvalidInput, StorageFailed
 from agent_memory.files.folder import Busy, Folder
 from agent_memory.index.sqlite import Index, IndexUnusable
 from agent_memory.index.sync import INDEX, Progress, sync
@@ -34,7 +34,9 @@ def open_index(folder: Folder, *, now_ns: int, timeout: float, progress: Progres
     Never fails because of the index: what went wrong is told in `fallback`.
     """
     try:
-        return Opened(index=Index.open(folder.root / INDEX))
+        return Opened(index=Index.open(folder.locate(INDEX), timeout=timeout))
+    except InvalidInput as error:  # our own folder is a symbolic link; nothing behind it is used
+        return scan(folder, now_ns=now_ns, why=error.message, copy=False, progress=progress)
     except IndexUnusable as error:
         return replace_index(folder, error, now_ns=now_ns, timeout=timeout, progress=progress)
 
@@ -48,15 +50,19 @@ def replace_index(
         try:
             report = rebuild(folder, now_ns=now_ns, timeout=timeout, damaged=problem.damaged, progress=progress)
             told = "" if problem.missing else f"{why}; it was rebuilt from the files"
-            return Opened(index=Index.open(folder.root / INDEX), report=replace(report, rebuilt=why), fallback=told)
+            return Opened(index=Index.open(folder.root / INDEX, timeout=timeout), report=replace(report, rebuilt=why), fallback=told)
         except (IndexUnusable, StorageFailed, Busy, sqlite3.Error, OSError) as error:
             why = f"{why}, and building one failed: {error}" if not problem.missing else str(error)
-    return scan(folder, now_ns=now_ns, why=why, progress=progress)
+    return scan(folder, now_ns=now_ns, why=why, copy=not problem.damaged, progress=progress)
 
 
-def scan(folder: Folder, *, now_ns: int, why: str, progress: Progress | None = None) -> Opened:
-    """Make a private index in memory, from a copy of the one on disk if that can be read, and bring it up to date."""
-    index = Index.copy(folder.root / INDEX) or Index.in_memory()
+def scan(folder: Folder, *, now_ns: int, why: str, copy: bool, progress: Progress | None = None) -> Opened:
+    """Make a private index in memory and bring it up to date.
+
+    Args:
+        copy: Begin with a copy of the one on disk, if that can be read.
+    """
+    index = (Index.copy(folder.root / INDEX) if copy else None) or Index.in_memory()
     report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, helpers=True, progress=progress)
     return Opened(index=index, report=report, fallback=f"{why}; answered from the files, without writing an index")
 

@@ -40,6 +40,8 @@ _INSERT_PASSAGE = (
 _INSERT_PAGE = "INSERT INTO pages (rowid, title, about, text, exact) VALUES (?, ?, ?, ?, ?)"
 
 
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
+
 _PRAGMAS = (
     "synchronous = NORMAL",  # no fsync at a commit: what a power cut takes from the index, the next sync brings back
     "wal_autocheckpoint = 4000",  # 16 MB; writing the log back costs more than a commit
@@ -106,6 +108,8 @@ class Index:
         """
         if not path.exists():
             raise IndexUnusable("there is no index yet", missing=True)
+        if any(os.path.islink(f"{path}{suffix}") for suffix in _SUFFIXES):
+            raise IndexUnusable("the index is a symbolic link", damaged=True)  # never write where it leads
         connection = None
         try:
             connection = _connect(path, timeout=timeout)
@@ -187,7 +191,7 @@ class Index:
             self.path.unlink()
             return
         self.close()
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in _SUFFIXES:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{target}{suffix}")
         os.rename(self.path, target)

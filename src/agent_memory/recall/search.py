@@ -16,7 +16,7 @@ from agent_memory.recall import query as queries
 from agent_memory.recall import ranking
 from agent_memory.recall.bare import Clause
 from agent_memory.recall.query import Query
-from agent_memory.recall.snippet import snippet
+from agent_memory.recall.snippet import snippet, without_heading
 
 TASK_TOKENS = 32
 """Of a long task text, this many of its rarest tokens are searched for."""
@@ -191,7 +191,7 @@ def _hits(index: Index, ranked: Sequence[ranking.Scored], tokens: Sequence[str],
         except (NotFound, Unreadable):
             continue
         heading, start, end, line = postings.passage(index, scored.number, scored.passage)
-        cut, highlights = snippet(body[start:end] or record.description, tokens)
+        cut, highlights = snippet(without_heading(body[start:end]) or record.description, tokens)
         hits.append(
             Hit(
                 record=record,

@@ -19,6 +19,12 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
+def without_heading(text: str) -> str:
+    """Return a passage without the heading it begins with, unless that is all it has."""
+    first, _, rest = text.partition("\n")
+    return rest if first.startswith("#") and rest.strip() else text
+
+
 def snippet(text: str, tokens: Collection[str], *, width: int = WIDTH) -> tuple[str, tuple[tuple[int, int], ...]]:
     """Cut the stretch of `text` with the most different matching words.
 

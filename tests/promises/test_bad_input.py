@@ -1,0 +1,361 @@
+"""Promise 4: whatever lies in the folder is reported by path and line, never fatal, never waited for; names lead nowhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from promises.support import (
+    as_nobody, assert_true_to_files, clock, from_files, indexed, memory_files, open_to_nobody, plant, time_limit,
+)  # fmt: skip
+
+from agent_memory.errors import InvalidInput, MemoryStoreError, NotFound
+from agent_memory.model import Problem, SyncReport
+from agent_memory.store import MemoryStore
+
+GOOD = "api/2026-03-01-good.md"
+LONG = "x" * 252 + ".md"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "store"
+    plant(root, {GOOD: "# Good\n\nalpha\n"})
+    return root
+
+
+@pytest.fixture(autouse=True)
+def limit() -> Iterator[None]:
+    with time_limit(60):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def gone_at_the_end(root: Path) -> Iterator[None]:
+    """Remove what is too deep for others to remove."""
+    yield
+    subprocess.run(["rm", "-rf", root], check=True)
+
+
+def bad(path: str, data: bytes | str) -> Callable[[Path], None]:
+    return lambda root: plant(root, {path: data})
+
+
+def huge(root: Path) -> None:
+    plant(root, {"api/huge.md": ""})
+    os.truncate(root / "api/huge.md", 50_000_000)
+
+
+def link(path: str, target: str) -> Callable[[Path], None]:
+    def make(root: Path) -> None:
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).symlink_to(target)
+
+    return make
+
+
+def deep(root: Path) -> None:
+    """Folders in folders, as deep as a path may be long and deeper."""
+    here = os.open(root / "api", os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
+def undecodable(root: Path) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/api/caf\xe9.md")).write_text("# Latin\n\nbeta\n")
+
+
+CASES: dict[str, tuple[Callable[[Path], object], str, int | None, bool]] = {
+    # name: (what lies there, a part of the problem's path, its line, whether it can still be found)
+    "truncated YAML": (bad("api/cut.md", "---\nname: Cut\ntags: [a, b\n---\n\nbeta\n"), "api/cut.md", 4, True),
+    "YAML that never ends": (bad("api/cut.md", "---\nname: Cut\ntags: [a,\n\nbeta\n"), "api/cut.md", 1, True),
+    "a tag that is a list of lists": (bad("api/tags.md", "---\ntags: [[a]]\n---\nbeta\n"), "api/tags.md", 2, True),
+    "YAML that asks for objects": (bad("api/evil.md", "---\nname: !!python/object/apply:os.system [true]\n---\nbeta\n"), "api/evil.md", 2, True),
+    "binary": (bad("api/image.md", b"\x89PNG\n\0\0beta"), "api/image.md", 2, False),
+    "UTF-16": (bad("api/wide.md", "beta\n".encode("utf-16")), "api/wide.md", 1, False),
+    "fifty megabytes": (huge, "api/huge.md", None, False),
+    "invalid UTF-8": (bad("api/latin.md", b"# Caf\xe9\n\nbeta\n"), "api/latin.md", 1, True),
+    "ten thousand tags": (bad("api/tags.md", f"---\ntags: [{', '.join(f't{n}' for n in range(10_000))}]\n---\nbeta\n"), "api/tags.md", 2, True),
+    "a folder named like a memory": (lambda root: (root / "api/x.md").mkdir(), "api/x.md", None, False),
+    "a FIFO": (lambda root: os.mkfifo(root / "api/pipe.md"), "api/pipe.md", None, False),
+    "a dangling link": (link("api/gone.md", "nowhere.md"), "api/gone.md", None, False),
+    "a looping link": (link("api/loop.md", "loop.md"), "api/loop.md", None, False),
+    "a link to a memory": (link("api/twin.md", "2026-03-01-good.md"), "api/twin.md", None, False),
+    "a link to the passwords": (link("api/passwd.md", "/etc/passwd"), "api/passwd.md", None, False),
+    "a link to a folder": (link("api/etc", "/etc"), "api/etc", None, False),
+    "a link to the folder it is in": (link("api/again", "."), "api/again", None, False),
+    "an agent that is a link": (link("web", "/etc"), "web", None, False),
+    "control characters": (bad("api/a\nb\x1b[31m.md", "beta"), "api/a\\nb\\x1b[31m.md", None, False),
+    "control characters in a folder": (bad("a\tb/c.md", "beta"), "a\\tb/c.md", None, False),
+    "an undecodable name": (undecodable, "api/caf\\udce9.md", None, False),
+    "a folder that is too deep": (deep, "api/d/d/d", None, False),
+}  # fmt: skip
+
+
+def sync(store: MemoryStore) -> SyncReport:
+    report = store.sync()
+    assert store.fallback == ""
+    return report
+
+
+def others_are_found(store: MemoryStore) -> None:
+    """The good memory is found, shown and listed, and the index equals a rebuild."""
+    assert [hit.record.path for hit in store.search("alpha").hits] == [GOOD]
+    assert store.show(GOOD).name == "Good"
+    assert GOOD in {record.path for record in store.list()}
+    assert indexed(store.root) == from_files(store.root)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_no_memory_is_reported_and_stops_nothing(root: Path, name: str):
+    """The problem names path and line, the other memories are found, and a second look says the same."""
+    make, path, line, findable = CASES[name]
+    with MemoryStore.open(root, clock=clock) as store:
+        sync(store)
+        make(root)
+        problems = sync(store).problems
+        assert [p.line for p in problems if path in p.path] == [line], problems
+        assert all(p.message.isprintable() and p.path.isprintable() for p in problems)
+        others_are_found(store)
+        found = {hit.record.path for hit in store.search("beta").hits}
+        assert bool(found) == findable
+        assert not found or all(p.indexed for p in problems)
+        assert sync(store).problems == problems
+        assert sorted(p.path for p in store.doctor().problems) == sorted(p.path for p in problems)
+    with MemoryStore.open(root, clock=clock) as store:
+        store._index.rebuild()
+        assert sync(store).problems == problems
+        others_are_found(store)
+
+
+def test_links_that_lead_nowhere_and_are_no_memories_are_left_alone(root: Path):
+    """A dangling or looping link that is not named like a memory is nobody's business, and stops nothing."""
+    link("api/loop", "loop")(root)
+    link("api/a", "b")(root)
+    link("api/b", "a")(root)
+    link("api/gone", "nowhere")(root)
+    link("api/far", "x" * 300)(root)
+    with MemoryStore.open(root, clock=clock) as store:
+        assert sync(store).problems == ()
+        others_are_found(store)
+
+
+@pytest.mark.parametrize("place", [".store/archive", ".store", ".store/tmp", ".store/lock", ".store/index.sqlite3"])
+def test_our_own_folder_may_hold_no_links_either(root: Path, tmp_path: Path, place: str):
+    """What lies behind a link is not taken for an archive or an index, not written to, and not swept."""
+    outside = tmp_path / "outside"
+    plant(outside, {"api/secret.md": "alpha secret", "archive/api/secret.md": "alpha secret", "tmp/precious": "x", "old": "y"})
+    with contextlib.closing(sqlite3.connect(outside / "index.sqlite3")) as foreign:
+        foreign.execute("CREATE TABLE precious (x)")
+    for path in outside.rglob("*"):
+        os.utime(path, (0, 0))
+    before = snapshot(outside)
+    (root / place).parent.mkdir(exist_ok=True)
+    (root / place).symlink_to(outside / "index.sqlite3" if place.endswith(("lock", "sqlite3")) else outside)
+    with MemoryStore.open(root, clock=clock) as store:
+        result = store.search("alpha", archived=True)
+        assert {hit.record.path for hit in result.hits} == {GOOD}
+        for verb in (lambda: store.archive(GOOD), lambda: store.restore(GOOD), lambda: store.doctor(fix=True)):
+            with contextlib.suppress(MemoryStoreError):
+                verb()
+    assert snapshot(outside) == before
+    assert set(memory_files(root)) <= {GOOD, f".store/archive/{GOOD}"}
+    assert len(memory_files(root)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "\n", "---\nname: Only\n---\n", "---\n---\n", "---", "\ufeff", "# \n", "\r\n\r\n"])
+def test_a_memory_may_be_empty(root: Path, text: str):
+    """An empty file, or only front matter, is a memory without text."""
+    plant(root, {"api/2026-01-01-empty.md": text.encode()})
+    with MemoryStore.open(root, clock=clock) as store:
+        assert sync(store).problems == ()
+        assert len(store.list()) == 2
+        assert store.show("api/2026-01-01-empty").body.strip("\ufeff\r\n -#") == ""
+        others_are_found(store)
+
+
+def test_names_in_both_unicode_forms_are_two_memories(root: Path):
+    """Two names that look alike are two files, and each is found under its own."""
+    names = [unicodedata.normalize(form, "api/2026-01-01-café.md") for form in ("NFC", "NFD")]
+    plant(root, {names[0]: "beta composed", names[1]: "beta decomposed"})
+    with MemoryStore.open(root, clock=clock) as store:
+        assert sync(store).problems == ()
+        assert {hit.record.path for hit in store.search("beta").hits} == set(names)
+        assert [store.show(name).body for name in names] == ["beta composed", "beta decomposed"]
+        assert_true_to_files(store)
+
+
+def test_names_may_be_as_long_as_the_file_system_takes_them(root: Path):
+    """A very long name is a name; a topic of any length gets a file."""
+    plant(root, {f"api/{LONG}": "beta"})
+    with MemoryStore.open(root, clock=clock) as store:
+        assert sync(store).problems == ()
+        assert [hit.record.path for hit in store.search("beta").hits] == [f"api/{LONG}"]
+        store.archive(f"api/{LONG}")
+        store.restore(f"api/{LONG}")
+        store.add(agent="api", topic="word " * 500, body="gamma")
+        assert_true_to_files(store)
+
+
+def without_rights(root: Path, work: Callable[[], object]) -> object:
+    if os.getuid() != 0 and os.access("/root", os.R_OK):
+        pytest.skip("cannot give up the rights to read everything")
+    open_to_nobody(root.parent)
+    for folder, _, files in os.walk(root):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            if os.getuid() == 0:
+                os.chown(path, 65534, 65534)
+    return as_nobody(work)
+
+
+def test_what_may_not_be_read_is_reported_and_found_again_later(root: Path):
+    """A file or folder without permission is a problem with its path; what the index knew of the folder stays."""
+    plant(root, {"api/closed.md": "beta closed", "web/2026-01-01-a.md": "beta a", "web/2026-01-02-b.md": "beta b"})
+
+    def work() -> None:
+        with MemoryStore.open(root, clock=clock) as store:
+            assert sync(store).problems == ()
+            (root / "api/closed.md").chmod(0)
+            (root / "web").chmod(0)
+            problems = {(p.path, p.indexed) for p in sync(store).problems}
+            assert problems == {("api/closed.md", False), ("web/", False)}
+            assert len(store.list("agent:web")) == 2, "what cannot be seen is not gone"
+            assert [hit.record.path for hit in store.search("alpha").hits] == [GOOD]
+            (root / "api/closed.md").chmod(0o644)
+            (root / "web").chmod(0o755)
+            assert sync(store).problems == ()
+            assert len(store.search("beta").hits) == 3
+            assert_true_to_files(store)
+
+    without_rights(root, work)
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_is_not_missed(root: Path):
+    """Between listing and reading anybody may remove a file; whoever reads goes on with the others."""
+    if sys.platform != "linux":
+        pytest.skip("the race is arranged with the help of a hook that sees files being opened")
+    plant(root, {f"api/{n}.md": "beta" for n in range(20)})
+    doomed = {f"{root}/api/{n}.md" for n in range(0, 20, 2)}
+    armed = [True]
+
+    def remove(event: str, args: tuple[object, ...]) -> None:
+        if armed[0] and event == "open" and str(args[0]) in doomed and os.path.exists(str(args[0])):
+            os.unlink(str(args[0]))
+
+    sys.addaudithook(remove)
+    try:
+        with MemoryStore.open(root, clock=clock) as store:
+            assert sync(store).problems == ()
+            assert len(store.search("beta", limit=30).hits) == 10
+            assert_true_to_files(store)
+    finally:
+        armed[0] = False
+
+
+def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
+    """Everything about a tree that anybody could have changed or, where the system notes it, read."""
+    found = {}
+    for path in sorted([folder, *folder.rglob("*")]):
+        stat = path.lstat()
+        data = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_nlink, data)
+    return found
+
+
+REFERENCES = [
+    "../outside/secret", "api/../../outside/secret", "/etc/passwd", "{outside}/secret.md", "api/\0", "\0", "", ".", "..", "/",
+    "api/", ".store/index.sqlite3", ".store/lock", ".store/archive/../../../outside/secret", "linked/secret",
+    ".store/archive/linked/secret", "api\\..\\..\\outside\\secret", "C:/secret", "[[../outside/secret]]", "linked/../api/x",
+    "./../outside/secret.md", "api/x\n../y", "~/.bashrc", "file:///etc/passwd", "-", "x" * 10_000,
+]  # fmt: skip
+AGENTS = [
+    "../outside", "..", ".", "", "/", "/tmp/x", "a/b", ".store", "\0", "a\0b", "linked", "a\nb", " ", "CON", "x" * 300, "\u202egp",
+    "-rf", ".hidden", "a\\b", "~",
+]  # fmt: skip
+
+
+@pytest.fixture
+def outside(root: Path, tmp_path: Path) -> Path:
+    """A tree beside the store that nobody may touch, and links that lead to it."""
+    outside = tmp_path / "outside"
+    plant(outside, {"secret.md": "alpha secret", "sub/other.md": "alpha other"})
+    (root / "linked").symlink_to(outside)
+    (root / ".store/archive").mkdir(parents=True)
+    (root / ".store/archive/linked").symlink_to(outside)
+    return outside
+
+
+def refused(verb: Callable[[], object]) -> None:
+    with pytest.raises((InvalidInput, NotFound)) as caught:
+        verb()
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=lambda text: ascii(text[:40]))
+def test_no_reference_leads_out_of_the_root(root: Path, outside: Path, reference: str):
+    """Every verb that takes a reference refuses it; nothing outside is read or changed, nothing inside is."""
+    reference = reference.format(outside=outside) if "{" in reference else reference
+    with MemoryStore.open(root, clock=clock) as store:
+        store.sync()
+        before, inside = snapshot(outside), memory_files(root)
+        for verb in (store.show, store.record, store.archive, store.restore, store.trash):
+            refused(lambda verb=verb: verb(reference))
+        refused(lambda: store.edit(reference, body="x"))
+        refused(lambda: store.supersede(reference, GOOD))
+        refused(lambda: store.supersede(GOOD, reference))
+        refused(lambda: store.add(agent="api", topic="T", body="x", supersedes=[reference]))
+        assert snapshot(outside) == before
+        assert memory_files(root) == inside
+        assert_nothing_secret(store)
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda text: ascii(text[:40]))
+def test_no_agent_is_a_way_out_of_the_root(root: Path, outside: Path, agent: str):
+    """A name that cannot be a folder of its own below the root is refused before anything is made."""
+    with MemoryStore.open(root, clock=clock) as store:
+        store.sync()
+        before, inside = snapshot(outside.parent), memory_files(root)
+        refused(lambda: store.add(agent=agent, topic="Secret", body="x"))
+        assert memory_files(root) == inside
+        assert {k: v for k, v in snapshot(outside).items()} == {k: v for k, v in before.items() if k in snapshot(outside)}
+        assert_nothing_secret(store)
+
+
+@pytest.mark.parametrize("topic", ["../../outside/x", "/etc/passwd", "..", ".store", "a/b/c", "x\ny", "con", "\u202etxt", "a" * 9999, "🦀", "-"])
+def test_any_topic_becomes_a_name_inside_the_agents_folder(root: Path, outside: Path, topic: str):
+    """A topic is words, not a path."""
+    before = snapshot(outside)
+    with MemoryStore.open(root, clock=clock) as store:
+        memory = store.add(agent="api", topic=topic, body="gamma")
+        assert Path(memory.path).parent == Path("api")
+        assert (root / memory.path).is_file()
+        assert memory.path in {hit.record.path for hit in store.search("gamma").hits}
+        assert snapshot(outside) == before
+
+
+@pytest.mark.parametrize("topic", ["", " ", "\0", "a\0b", "\n"])
+def test_a_topic_without_words_is_refused(root: Path, topic: str):
+    """There is nothing to make a name of."""
+    with MemoryStore.open(root, clock=clock) as store:
+        refused(lambda: store.add(agent="api", topic=topic, body="x"))
+        assert set(memory_files(root)) == {GOOD}
+
+
+def assert_nothing_secret(store: MemoryStore) -> None:
+    assert [hit.record.path for hit in store.search("secret OR alpha OR other", archived=True).hits] == [GOOD]
+
+
+def test_a_problem_shows_where_it_is():
+    """Path, line, message: as an editor can open it."""
+    assert str(Problem(path="api/x.md", message="broken", line=3)) == "api/x.md:3: broken"
