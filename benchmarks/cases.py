@@ -87,10 +87,10 @@ def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     MemoryStore.open(root).sync()
     time.sleep(0.3)
     MemoryStore.open(root).sync()
-    command = [sys.executable, "-m", "agent_memory", "--root", str(root), "search", QUERY]
+    command = [str(Path(sys.executable).with_name("memory")), "--root", str(root), "search", QUERY]
     floor = [sys.executable, "-c", "import sqlite3, click"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    run = lambda args: subprocess.run(args, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: E731
+    run = lambda args: subprocess.run(args, check=True, capture_output=True, env=environment)  # noqa: E731
     ours, python, stats = in_turns(rounds, lambda: run(command), lambda: run(floor), lambda: walk(root))
     yield Row("cold `memory search`", ours, '`python -c "import sqlite3, click"` + stat walk', python + stats, 2.0)
 

@@ -61,14 +61,17 @@ def link(path: str, target: str) -> Callable[[Path], None]:
     return make
 
 
-def deep(root: Path) -> None:
-    """Folders in folders, as deep as a path may be long and deeper."""
+def deep(root: Path, *, levels: int, name: str, file: str = "") -> None:
+    """Folders in folders, also deeper than a path may be long."""
     here = os.open(root / "api", os.O_RDONLY)
-    for _ in range(2500):
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = below
+    if file:
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT, dir_fd=here), "w") as memory:
+            memory.write("beta at the bottom")
     os.close(here)
 
 
@@ -99,7 +102,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, int | None, bool]] = {
     "control characters": (bad("api/a\nb\x1b[31m.md", "beta"), "api/a\\nb\\x1b[31m.md", None, False),
     "control characters in a folder": (bad("a\tb/c.md", "beta"), "a\\tb/c.md", None, False),
     "an undecodable name": (undecodable, "api/caf\\udce9.md", None, False),
-    "a folder that is too deep": (deep, "api/d/d/d", None, False),
+    "a folder that is too deep": (lambda root: deep(root, levels=25, name="d" * 200), "api/ddd", None, False),
 }  # fmt: skip
 
 
@@ -185,6 +188,14 @@ def test_a_memory_may_be_empty(root: Path, text: str):
         others_are_found(store)
 
 
+def test_a_memory_may_lie_deeper_than_python_recurses(root: Path):
+    """A thousand folders deep is a place like any other."""
+    deep(root, levels=1100, name="d", file="x.md")
+    with MemoryStore.open(root, clock=clock) as store:
+        assert sync(store).problems == ()
+        assert [hit.record.path for hit in store.search("beta").hits] == [f"api/{'d/' * 1100}x.md"]
+
+
 def test_names_in_both_unicode_forms_are_two_memories(root: Path):
     """Two names that look alike are two files, and each is found under its own."""
     names = [unicodedata.normalize(form, "api/2026-01-01-café.md") for form in ("NFC", "NFD")]
@@ -261,6 +272,25 @@ def test_a_file_that_vanishes_while_it_is_looked_at_is_not_missed(root: Path):
             assert_true_to_files(store)
     finally:
         armed[0] = False
+
+
+def test_a_folder_that_becomes_a_link_while_it_is_looked_at_leads_nowhere(root: Path, outside: Path):
+    """Between listing and reading somebody may put a link in the place of a folder; nothing is read through it."""
+    plant(root, {"web/secret.md": "beta"})
+    armed = [True]
+
+    def swap(event: str, args: tuple[object, ...]) -> None:
+        if armed[0] and event == "open" and str(args[0]) == f"{root}/{GOOD}":
+            armed[0] = False
+            (root / "web").rename(outside.parent / "web")
+            (root / "web").symlink_to(outside)
+
+    sys.addaudithook(swap)
+    with MemoryStore.open(root, clock=clock) as store:
+        store.sync()
+        assert not armed[0]
+        assert_nothing_secret(store)
+        assert "web" in {problem.path for problem in sync(store).problems}
 
 
 def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:

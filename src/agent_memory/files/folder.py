@@ -42,6 +42,7 @@ class Folder:
             raise NotFound(f"no memory store at {root}", hint="create it with: memory init") from error
         if not self.root.is_dir():
             raise NotFound(f"{root} is not a folder", hint="--root names the folder that holds the agents' folders")
+        self._root = os.fspath(self.root)
 
     def __repr__(self) -> str:
         return f"Folder({str(self.root)!r})"
@@ -64,17 +65,20 @@ class Folder:
         Raises:
             InvalidInput: The path leads out of the root.
         """
+        return Path(self._located(path))
+
+    def _located(self, path: str) -> str:
         parts = path.split("/")
         if not path or path.startswith("/") or any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise InvalidInput(f"{printable(path)!r} is not a path below the store")
-        current = os.fspath(self.root)
+        current = self._root
         for part in parts[:-1]:
             current = f"{current}/{part}"
             if os.path.islink(current):
                 raise InvalidInput(
                     f"{printable(path)} crosses a symbolic link", hint="memories are plain files and folders"
                 )
-        return self.root / path
+        return f"{current}/{parts[-1]}"
 
     def read(self, path: str) -> tuple[bytes, Stat]:
         """Return the bytes of a memory file and its stat from the same open file.
@@ -83,7 +87,7 @@ class Folder:
             Unreadable: It is missing, no regular file, larger than `LARGEST`, or the system refuses.
         """
         try:
-            fd = os.open(self.locate(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(self._located(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -119,7 +123,7 @@ class Folder:
 
     def stat(self, path: str) -> Stat:
         """Return the stat of one file."""
-        s = os.lstat(self.root / path)
+        s = os.lstat(f"{self._root}/{path}")
         return Stat(path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
 
     # -- writing ------------------------------------------------------------------------------------------------
@@ -128,8 +132,7 @@ class Folder:
         """Create our own folder below the root where it is missing.
 
         Raises:
-            StorageFailed: The root cannot be written.
-            InvalidInput: Our own folder is a symbolic link.
+            StorageFailed: The root cannot be written, or our own folder is a symbolic link.
         """
         scratch = self._scratch
         if scratch.is_dir():
@@ -143,7 +146,10 @@ class Folder:
 
     @property
     def _scratch(self) -> Path:
-        return self.locate(f"{STORE}/tmp/file").parent
+        try:
+            return self.locate(f"{STORE}/tmp/x").parent
+        except InvalidInput as error:
+            raise StorageFailed(error.message, hint=error.hint) from error
 
     @contextlib.contextmanager
     def lock(self, *, timeout: float) -> Iterator[None]:
@@ -247,13 +253,13 @@ class Folder:
         """Count temporary files: leftovers of a crash, or writes going on now."""
         try:
             return len(os.listdir(self._scratch))
-        except (FileNotFoundError, InvalidInput):
+        except (FileNotFoundError, StorageFailed):
             return 0
 
     def sweep(self, *, now: float) -> int:
         """Remove temporary files that a crash left more than an hour ago; return their number."""
         swept = 0
-        with contextlib.suppress(FileNotFoundError, InvalidInput), os.scandir(self._scratch) as entries:
+        with contextlib.suppress(FileNotFoundError, StorageFailed), os.scandir(self._scratch) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     if now - entry.stat(follow_symlinks=False).st_mtime > _OLD_TEMPORARY:

@@ -13,6 +13,8 @@ from agent_memory.model import Problem
 STORE = ".store"
 ARCHIVE = f"{STORE}/archive"
 
+_TYPE, _REGULAR = 0o170000, 0o100000  # the bits of a mode that tell the type of a file, and those of a regular one
+
 Seen = tuple[str, int, int, int, int]
 """The fields of a `Stat` as a plain tuple, of which a walk makes ten thousand without a pause."""
 
@@ -48,7 +50,7 @@ class Listing:
     @property
     def digest(self) -> str:
         """A hash over names and stats: equal digests mean that nothing changed as far as stat can tell."""
-        return hashlib.sha256(marshal.dumps(self.stats, 2)).hexdigest()
+        return hashlib.blake2b(marshal.dumps(self.stats, 2)).hexdigest()
 
 
 def printable(name: str) -> str:
@@ -99,8 +101,8 @@ class _Walk:
     def _folder(self, relative: str) -> list[str]:
         """List one folder and return the folders in it."""
         try:
-            with os.scandir(f"{self.root}/{relative}") as entries:
-                below = self._entries(entries, relative)
+            with os.scandir(f"{self.root}/{relative}") as found:
+                entries = list(found)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -108,22 +110,21 @@ class _Walk:
             self._problem(relative, f"folder cannot be listed: {error.strerror}")
             return []
         self.folders.append(relative)
-        return below
+        return self._entries(entries, relative)
 
-    def _entries(self, entries: Iterable[os.DirEntry[str]], relative: str) -> list[str]:
+    def _entries(self, entries: list[os.DirEntry[str]], relative: str) -> list[str]:
         """Note the files of one folder and return the folders in it. This loop is what a sync without changes costs."""
         note = self.stats.append
         below: list[str] = []
+        fine = relative.isprintable() and "".join([entry.name for entry in entries]).isprintable()
         for entry in entries:
             name = entry.name
-            if name[-3:] != ".md" or name[0] == "." or not relative or not entry.is_file(follow_symlinks=False):
-                if name[0] != ".":
-                    self._other(entry, relative, below)
+            if name[0] == ".":
+                continue
+            if not name.endswith(".md") or not relative:
+                self._other(entry, relative, below)
                 continue
             path = relative + name
-            if not path.isprintable():
-                self._problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")
-                continue
             try:
                 s = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
@@ -131,7 +132,12 @@ class _Walk:
             except OSError as error:
                 self._problem(path, f"cannot be read: {error.strerror}")
                 continue
-            note((path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
+            if s.st_mode & _TYPE != _REGULAR:
+                self._other(entry, relative, below)
+            elif fine or path.isprintable():
+                note((path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
+            else:
+                self._problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")
         return below
 
     def _other(self, entry: os.DirEntry[str], relative: str, below: list[str]) -> None:

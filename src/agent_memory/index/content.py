@@ -16,7 +16,7 @@ _PARTS = (
 )
 _MEMORIES = (
     "SELECT number, path, id, agent, name, date, date_source, type, description, status, archived, visibility,"
-    " valid_until, recipient, fingerprint, size, body_start, tokens FROM memories"
+    " valid_until, recipient, fingerprint, size, body_start, tokens, passages FROM memories"
 )
 
 
@@ -48,4 +48,5 @@ def content(index: Index) -> dict[str, str]:
     (owned,) = execute(
         f"SELECT count(*) FROM pages WHERE rowid >> {PAGES_BITS} IN (SELECT number FROM memories)"
     ).fetchone()
-    return {**hashes, "": f"{pages_count - owned} pages without a memory"}
+    words = hashlib.sha256(repr(execute("SELECT * FROM vocabulary ORDER BY term").fetchall()).encode()).hexdigest()
+    return {**hashes, "": f"{pages_count - owned} pages without a memory, words {words}"}

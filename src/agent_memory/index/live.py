@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from agent_memory.errors import FolderVanished, NotFound, StorageFailed
+from agent_memory.errors import FolderVanished, InvalidInput, NotFound, StorageFailed
 from agent_memory.files.folder import TRASH, Busy, Folder
 from agent_memory.files.listing import ARCHIVE, STORE
-from agent_memory.index import opening
 from agent_memory.index import sync as syncing
-from agent_memory.index.preparing import Prepared, prepare_memory
 from agent_memory.index.sqlite import Index, IndexUnusable, unusable
 from agent_memory.model import Memory, Stat, SyncReport
 
 if TYPE_CHECKING:
     from agent_memory.files.signal import ChangeSignal
+    from agent_memory.index.opening import Opened
+    from agent_memory.index.preparing import Prepared
 
 T = TypeVar("T")
 
@@ -105,6 +105,8 @@ class LiveIndex:
         """Build the index anew from the files, whatever state it is in."""
         with self.mutex:
             self.close()
+            from agent_memory.index import opening  # noqa: PLC0415  seldom needed
+
             return opening.rebuild(
                 self._folder, now_ns=time.time_ns(), timeout=self._timeout, damaged=True, progress=self._progress
             )
@@ -119,6 +121,7 @@ class LiveIndex:
             locked: The caller holds the store's lock.
         """
         from agent_memory.files import format as formats  # noqa: PLC0415  pydantic and yaml: not for readers
+        from agent_memory.index.preparing import prepare_memory  # noqa: PLC0415
 
         try:
             stat = self._folder.stat(path)
@@ -220,11 +223,25 @@ class LiveIndex:
                 self._index.close()
             self._drop_signal()
         self._process = os.getpid()
+        try:
+            self._index = Index.open(self._folder.locate(syncing.INDEX), timeout=self._timeout)
+        except IndexUnusable as problem:
+            return self._use_another(problem)
+        except InvalidInput as error:  # our own folder is a symbolic link; nothing behind it is used
+            return self._use_another(IndexUnusable(error.message, damaged=True))
+        self.fallback = self._opening_fallback = ""
+        self.report = SyncReport()
+        return self._index
+
+    def _use_another(self, problem: IndexUnusable) -> Index:
+        """Build an index, or answer from the files, where the one on disk does not serve."""
+        from agent_memory.index.opening import replace_index  # noqa: PLC0415  seldom needed
+
         return self._use(
-            opening.open_index(self._folder, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress)
+            replace_index(self._folder, problem, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress)
         )
 
-    def _use(self, opened: opening.Opened) -> Index:
+    def _use(self, opened: Opened) -> Index:
         self._index = opened.index
         self.fallback = self._opening_fallback = opened.fallback
         self.report = opened.report or SyncReport()
@@ -237,11 +254,7 @@ class LiveIndex:
                 self._index.close()
         self._index = None
         problem = unusable(error) if isinstance(error, sqlite3.DatabaseError) else IndexUnusable(str(error))
-        return self._use(
-            opening.replace_index(
-                self._folder, problem, now_ns=time.time_ns(), timeout=self._timeout, progress=self._progress
-            )
-        )
+        return self._use_another(problem)
 
     def _sync(self, index: Index, *, full: bool = False, force: bool = False) -> SyncReport:
         if self._signal is not None:

@@ -1,4 +1,4 @@
-"""Opening an index, and what happens when that fails: it is built anew, or the files answer."""
+"""What happens when an index does not serve: it is built anew, or the files answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent_memory.errors import InvalidInput, StorageFailed
+from agent_memory.errors import StorageFailed
 from agent_memory.files.folder import Busy, Folder
 from agent_memory.index.sqlite import Index, IndexUnusable
 from agent_memory.index.sync import INDEX, Progress, sync
@@ -28,19 +28,6 @@ class Opened:
     fallback: str = ""
 
 
-def open_index(folder: Folder, *, now_ns: int, timeout: float, progress: Progress | None = None) -> Opened:
-    """Open the index of `folder`; build it where there is none or it does not serve; else answer from the files.
-
-    Never fails because of the index: what went wrong is told in `fallback`.
-    """
-    try:
-        return Opened(index=Index.open(folder.locate(INDEX), timeout=timeout))
-    except InvalidInput as error:  # our own folder is a symbolic link; nothing behind it is used
-        return scan(folder, now_ns=now_ns, why=error.message, copy=False, progress=progress)
-    except IndexUnusable as error:
-        return replace_index(folder, error, now_ns=now_ns, timeout=timeout, progress=progress)
-
-
 def replace_index(
     folder: Folder, problem: IndexUnusable, *, now_ns: int, timeout: float, progress: Progress | None = None
 ) -> Opened:
@@ -50,7 +37,11 @@ def replace_index(
         try:
             report = rebuild(folder, now_ns=now_ns, timeout=timeout, damaged=problem.damaged, progress=progress)
             told = "" if problem.missing else f"{why}; it was rebuilt from the files"
-            return Opened(index=Index.open(folder.root / INDEX, timeout=timeout), report=replace(report, rebuilt=why), fallback=told)
+            return Opened(
+                index=Index.open(folder.root / INDEX, timeout=timeout),
+                report=replace(report, rebuilt=why),
+                fallback=told,
+            )
         except (IndexUnusable, StorageFailed, Busy, sqlite3.Error, OSError) as error:
             why = f"{why}, and building one failed: {error}" if not problem.missing else str(error)
     return scan(folder, now_ns=now_ns, why=why, copy=not problem.damaged, progress=progress)
@@ -63,8 +54,15 @@ def scan(folder: Folder, *, now_ns: int, why: str, copy: bool, progress: Progres
         copy: Begin with a copy of the one on disk, if that can be read.
     """
     index = (Index.copy(folder.root / INDEX) if copy else None) or Index.in_memory()
-    report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, helpers=True, progress=progress)
-    return Opened(index=index, report=report, fallback=f"{why}; answered from the files, without writing an index")
+    fallback = f"{why}; answered from the files, without writing an index"
+    try:
+        report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, helpers=True, progress=progress)
+    except sqlite3.DatabaseError:
+        index.close()
+        if not copy:
+            raise
+        return scan(folder, now_ns=now_ns, why=why, copy=False, progress=progress)
+    return Opened(index=index, report=report, fallback=fallback)
 
 
 def rebuild(
@@ -76,13 +74,13 @@ def rebuild(
     with folder.lock(timeout=timeout):
         if not damaged:
             with contextlib.suppress(IndexUnusable):  # another process may have built it while we waited
-                Index.open(target).close()
+                Index.open(target, timeout=timeout).close()
                 return SyncReport()
         aside = Path(f"{target}.new")
         index = Index.aside(aside)
         try:
             report = sync(index, folder, now_ns=now_ns, timeout=timeout, force=True, helpers=True, progress=progress)
-            index.publish(target, damaged=damaged)
+            index.publish(target, damaged=damaged, timeout=timeout)
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 index.close()

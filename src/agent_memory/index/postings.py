@@ -73,8 +73,8 @@ def totals(index: Index) -> tuple[int, float, float]:
     """Return the number of memories, the mean tokens of a memory and the mean tokens of a passage."""
     known = _remembered(index)
     if "" not in known:  # no token is empty
-        memories, tokens = index.connection.execute("SELECT count(*), total(tokens) FROM memories").fetchone()
-        (passages,) = index.connection.execute("SELECT count(*) FROM passages").fetchone()
+        sizes = "SELECT count(*), total(tokens), total(passages) FROM memories"
+        memories, tokens, passages = index.connection.execute(sizes).fetchone()
         known[""], known[" memory"], known[" passage"] = memories, tokens / (memories or 1), tokens / (passages or 1)
     return int(known[""]), known[" memory"], known[" passage"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent_memory.errors import Unreadable
+from agent_memory.errors import InvalidInput, Unreadable
 from agent_memory.files.folder import Folder
 from agent_memory.index.rows import Rows, rows_of
 from agent_memory.model import Memory, Problem, Stat
@@ -55,7 +55,7 @@ def prepare(folder: Folder, stat: Stat, known: str | None) -> Prepared:
     """
     try:
         data, stat = folder.read(stat.path)
-    except FileNotFoundError:
+    except (FileNotFoundError, InvalidInput):  # gone, or behind what was a folder and now is a link
         return Prepared(stat, vanished=True)
     except Unreadable as error:
         return Prepared(stat, problems=(_problem(stat.path, error),))

@@ -45,7 +45,7 @@ def rows_of(memory: Memory, *, size: int, body_start: int) -> Rows:
             memory.path, memory.id, memory.agent, memory.name, memory.date.isoformat(), memory.date_source, memory.type,
             memory.description, memory.status, memory.archived, memory.visibility,
             memory.valid_until.isoformat() if memory.valid_until else None, memory.to, memory.fingerprint, size,
-            body_start, sum(lengths),
+            body_start, sum(lengths), len(lengths),
         ),
         passages=[
             (i, s.heading, s.start, s.end, s.line, n)

@@ -62,10 +62,12 @@ memories = Table(
     Column("size", Integer, nullable=False),  # bytes of the file
     Column("body_start", Integer, nullable=False),  # characters before the body
     Column("tokens", Integer, nullable=False),  # stems in the body
+    Column("passages", Integer, nullable=False),
     Index("memories_by_id", "id"),
     Index("memories_by_agent", "agent"),
     Index("memories_by_date", "date"),
     Index("memories_archived", "archived"),
+    Index("memories_sizes", "tokens", "passages"),  # the averages of BM25, without reading the table
 )
 
 passages = Table(

@@ -31,8 +31,8 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab(pages, 'row');
 # No OR REPLACE: it opens a savepoint, at which FTS5 writes out what it has gathered so far, row for row.
 _INSERT_MEMORY = (
     "INSERT INTO memories (number, path, id, agent, name, date, date_source, type, description, status, archived,"
-    " visibility, valid_until, recipient, fingerprint, size, body_start, tokens)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " visibility, valid_until, recipient, fingerprint, size, body_start, tokens, passages)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_PASSAGE = (
     'INSERT INTO passages (memory, position, heading, start, "end", line, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)'
@@ -41,6 +41,11 @@ _INSERT_PAGE = "INSERT INTO pages (rowid, title, about, text, exact) VALUES (?, 
 
 
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
+
+# Also what our own statements only meet where tables are missing or contradict each other.
+_DAMAGE = {
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH
+}  # fmt: skip
 
 _PRAGMAS = (
     "synchronous = NORMAL",  # no fsync at a commit: what a power cut takes from the index, the next sync brings back
@@ -176,29 +181,45 @@ class Index:
             self.connection.execute(f"PRAGMA application_id = {APPLICATION}")
             self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
-    def publish(self, target: Path, *, damaged: bool) -> None:
+    def publish(self, target: Path, *, damaged: bool, timeout: float) -> None:
         """Put this index, built aside, in the place of the one at `target`, and close it.
 
         A readable old index is overwritten in one transaction, so that processes that have it open go on with the
-        new content. A file that is no database has no such readers and is replaced.
+        new content. A file that is no database of ours has no such readers and is replaced.
         """
         assert self.path is not None
-        if target.exists() and not damaged:
-            with contextlib.closing(_connect(target, timeout=10.0)) as live:
-                live.execute("PRAGMA journal_mode = WAL")
-                self.connection.backup(live)
-            self.close()
+        replaced = damaged or not target.exists() or not self._overwrite(target, timeout)
+        self.close()
+        if not replaced:
             self.path.unlink()
             return
-        self.close()
         for suffix in _SUFFIXES:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{target}{suffix}")
         os.rename(self.path, target)
 
+    def _overwrite(self, target: Path, timeout: float) -> bool:
+        """Copy this index over the one at `target`; False where that is no index of ours."""
+        with contextlib.closing(_connect(target, timeout=timeout)) as live:
+            (ours,), (theirs,) = (c.execute("PRAGMA page_size").fetchone() for c in (self.connection, live))
+            if ours != theirs:
+                return False
+            live.execute("PRAGMA journal_mode = WAL")
+            live.execute(
+                "BEGIN IMMEDIATE"
+            )  # fails in time where somebody keeps it locked; a backup would wait for ever
+            live.execute("ROLLBACK")
+            self.connection.backup(live)
+        return True
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+    def faults(self) -> tuple[str, ...]:
+        """Return what SQLite finds wrong with the file; it looks at every page."""
+        rows = self.connection.execute("PRAGMA integrity_check(5)").fetchall()
+        return tuple(str(message) for (message,) in rows if message != "ok")
 
     @property
     def current(self) -> bool:
@@ -335,6 +356,6 @@ def unusable(error: sqlite3.DatabaseError) -> IndexUnusable:
     """Say what an SQLite error means for the index."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such table" in str(error):
+    if primary in _DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ:
         return IndexUnusable(f"the index is damaged ({error})", damaged=True)
     return IndexUnusable(f"the index cannot be used ({error})")

@@ -14,13 +14,16 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from agent_memory.errors import FolderVanished, Unreadable
+from agent_memory.errors import FolderVanished, InvalidInput, Unreadable
 from agent_memory.files.folder import Folder
 from agent_memory.files.listing import STORE, Listing, Seen
-from agent_memory.index.preparing import Prepared, prepare_all, prepare_with_helpers
 from agent_memory.index.sqlite import Index
 from agent_memory.model import Stat, SyncReport
+
+if TYPE_CHECKING:
+    from agent_memory.index.preparing import Prepared
 
 COARSE_NS = 2_000_000_000
 """Two changes this far apart have different time stamps on every file system we know (FAT: 2 s)."""
@@ -182,7 +185,7 @@ def _nothing_new(index: Index, folder: Folder, listing: Listing, now_ns: int) ->
             return False
         try:
             data, _ = folder.read(stat.path)
-        except (OSError, Unreadable):
+        except (OSError, Unreadable, InvalidInput):
             return False
         if hashlib.sha256(data).hexdigest() != entry[6]:
             return False
@@ -218,7 +221,9 @@ class _Apply:
         """Read what is to be read, bring its rows up to date, drop what is gone."""
         gone = {self.fingerprints[path]: path for path in reversed(plan.removed) if self.fingerprints[path]}
         kept = set()
-        prepare = prepare_with_helpers if helpers else prepare_all
+        from agent_memory.index import preparing  # noqa: PLC0415  not where nothing changed
+
+        prepare = preparing.prepare_with_helpers if helpers else preparing.prepare_all
         for done, prepared in enumerate(prepare(self.folder, plan.read, self._known(plan))):
             if self.progress and done % 64 == 0:
                 self.progress(done, len(plan.read))

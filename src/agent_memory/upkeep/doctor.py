@@ -44,7 +44,8 @@ def examine(index: Index, folder: Folder, *, fallback: str, now_ns: int) -> Diag
     fresh = Index.in_memory()
     try:
         report = sync(fresh, folder, now_ns=now_ns, timeout=0, force=True)
-        differences = compare(content(index), content(fresh))
+        differences = tuple(f"the index file: {fault}" for fault in index.faults())
+        differences += compare(content(index), content(fresh))
         notes = _loose_ends(fresh)
     finally:
         fresh.close()
