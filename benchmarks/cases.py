@@ -7,7 +7,6 @@ import hashlib
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -212,22 +211,36 @@ def adds_per_second(root: Path, processes: int, seconds: float = 4.0) -> float:
     return done / seconds
 
 
-def _build_and_weigh(root: Path, weight: multiprocessing.Queue[float]) -> None:
+def _build(root: Path) -> None:
     with MemoryStore.open(root) as store:
         store.sync()
-    weight.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def held_by(process: int) -> float:
+    """Return the MB that a process and its children hold, pages they share counted once."""
+    total = 0
+    waiting = [process]
+    while waiting:
+        number = waiting.pop()
+        try:
+            rollup = Path(f"/proc/{number}/smaps_rollup").read_text(encoding="ascii")
+            waiting += map(int, Path(f"/proc/{number}/task/{number}/children").read_text(encoding="ascii").split())
+        except OSError:  # it just ended
+            continue
+        total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total / 1024
 
 
 def memory(_: Path, scratch: Path, __: int) -> Iterator[Row]:
-    """The most memory a process holds while it builds 100,000 files."""
+    """The most memory that a build of 100,000 files holds, helpers included, looked at five times a second."""
     root = data.make(scratch / "large", 100_000)
-    context = multiprocessing.get_context("spawn")
-    weight: multiprocessing.Queue[float] = context.Queue()
-    worker = context.Process(target=_build_and_weigh, args=(root, weight))
+    worker = multiprocessing.get_context("spawn").Process(target=_build, args=(root,))
     worker.start()
-    held = weight.get()
-    worker.join()
-    yield Row("memory held by a build of 100,000 files", held, "300 MB", 300.0, 1.0, unit="MB")
+    most = 0.0
+    while worker.is_alive():
+        most = max(most, held_by(worker.pid or 0))
+        worker.join(0.2)
+    yield Row("memory held by a build of 100,000 files", most, "300 MB", 300.0, 1.0, unit="MB")
 
 
 CASES: dict[str, Callable[[Path, Path, int], Iterator[Row]]] = {

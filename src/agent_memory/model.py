@@ -262,7 +262,11 @@ class Briefing:
     Attributes:
         markdown: The text to hand over; never larger than the budget.
         left_out: Relevant memories that did not fit, best first.
+        consultations: Open questions that are addressed to the agent.
+        documents: Shared documents that the agent's card names; those that are missing say so.
         tokens: Size of `markdown`, four bytes of UTF-8 counted as one token.
+        arms: The ways of ranking that took part.
+        receipt: Id of the receipt; "" where none was left.
         fallback: As in `SearchResult`.
     """
 
@@ -272,5 +276,9 @@ class Briefing:
     left_out: tuple[Record, ...]
     nothing_relevant: bool
     tokens: int
+    consultations: tuple[Record, ...] = ()
+    documents: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ("bm25", "feedback")
+    receipt: str = ""
     fallback: str = ""
     problems: tuple[Problem, ...] = ()

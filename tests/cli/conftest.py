@@ -16,6 +16,7 @@ from agent_memory.cli.options import Call
 from agent_memory.cli.program import program
 
 STORE = Path(__file__).parent / "agents-memory"
+RECEIPTS = Path(__file__).parent / "receipts.jsonl"  # git ignores `.store/`, so they lie here
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
 
@@ -41,6 +42,8 @@ class Session:
         text = text.replace(str(self.folder), "…")
         text = re.sub(r"\([0-9.]+ s\)", "(0.01 s)", text)
         text = re.sub(r'"seconds": [0-9.e-]+', '"seconds": 0.01', text)
+        text = re.sub(r'("seconds_p\d+": {"value": )[0-9.e-]+', r"\g<1>0.01", text)
+        text = re.sub(r"(latency p\d+\t)[0-9.]+ ms", r"\g<1>1.0 ms", text)
         return re.sub(r'"index_bytes": \d+', '"index_bytes": 98304', text)
 
 
@@ -53,6 +56,9 @@ def make_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
     def make() -> Session:
         session = Session(tmp_path / f"shop-{len(list(tmp_path.iterdir()))}")
         shutil.copytree(STORE, session.root)
+        receipts = session.root / ".store" / "receipts" / "2026-06.jsonl"
+        receipts.parent.mkdir(parents=True)
+        shutil.copyfile(RECEIPTS, receipts)
         monkeypatch.chdir(session.folder)
         return session
 

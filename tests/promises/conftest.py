@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-MEMORY = Path("/dev/shm")
+from tests.promises.support import IN_MEMORY
 
 
 @pytest.fixture
@@ -17,8 +16,8 @@ def quick(tmp_path: Path) -> Iterator[Path]:
 
     A killed process takes nothing out of the kernel's memory, so such a test says the same there as on a disk.
     """
-    if not MEMORY.is_dir():
+    if not IN_MEMORY.is_dir():
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(prefix="promises-", dir=MEMORY) as folder:
+    with tempfile.TemporaryDirectory(prefix="promises-", dir=IN_MEMORY) as folder:
         yield Path(folder)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from promises.support import clock, plant
+from tests.promises.support import clock, plant
 
 from agent_memory.index.sync import INDEX
 from agent_memory.store import MemoryStore
@@ -58,7 +58,9 @@ def _drop_index(root: Path) -> None:
 
 SCENES = {
     "add": Scene(lambda s: s.add(agent="web", topic="Queue depth", body=BODY), NEW),
-    "add for a new agent": Scene(lambda s: s.add(agent="ops", topic="Queue depth", body=BODY), "ops/2026-03-15-queue-depth"),
+    "add for a new agent": Scene(
+        lambda s: s.add(agent="ops", topic="Queue depth", body=BODY), "ops/2026-03-15-queue-depth"
+    ),
     "edit": Scene(lambda s: s.edit(RETRY, body=BODY, changes={"tags": ["jobs"]}), RETRY),
     "supersede": Scene(lambda s: s.supersede(RETRY, OLD), RETRY),
     "archive": Scene(lambda s: s.archive(RETRY), RETRY),

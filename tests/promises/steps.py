@@ -41,15 +41,18 @@ class Steps:
         class Connection(sqlite3.Connection):
             """Counts what makes SQLite write."""
 
-            def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
-                if not sql.startswith(("COMMIT", "PRAGMA journal_mode")) or not self.in_transaction == sql.startswith("C"):
-                    return super().execute(sql, *rest)
-                if sql.startswith("COMMIT") and not self.total_changes > self.seen:
-                    return super().execute(sql, *rest)
-                self.seen = self.total_changes
-                return steps.take("commit" if sql.startswith("COMMIT") else "wal", "", lambda: sqlite3.Connection.execute(self, sql, *rest))
-
             seen = 0
+
+            def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+                def act() -> sqlite3.Cursor:
+                    return sqlite3.Connection.execute(self, sql, *rest)
+
+                wrote = sql.startswith("COMMIT") and self.total_changes > self.seen
+                if not wrote and not sql.startswith("PRAGMA journal_mode"):
+                    return act()
+                self.seen = self.total_changes
+                cursor: sqlite3.Cursor = steps.take("commit" if wrote else "wal", "", act)
+                return cursor
 
             def backup(self, target: sqlite3.Connection, **rest: Any) -> None:
                 steps.take("backup", "", lambda: sqlite3.Connection.backup(self, target, **rest))
@@ -57,7 +60,7 @@ class Steps:
             def close(self) -> None:
                 steps.take("close", "", lambda: sqlite3.Connection.close(self))
 
-        sqlite3.connect = lambda *a, **k: plain(*a, **{"factory": Connection, **k})  # type: ignore[assignment]
+        sqlite3.connect = lambda *a, **k: plain(*a, **{"factory": Connection, **k})
         later = time.time_ns() + LATER_NS
         time.time_ns = lambda: later
 

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from agent_memory.recall import briefing, parser, search  # noqa: F401  loaded b
 from agent_memory.store import MemoryStore
 
 NOBODY = 65534
+IN_MEMORY = Path("/dev/shm")
+"""A file system where fsync costs nothing; may be missing."""
 DAY = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
 
 
@@ -34,7 +36,7 @@ def clock() -> datetime:
     return DAY
 
 
-def plant(root: Path, files: dict[str, str | bytes]) -> None:
+def plant(root: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files below `root` as an editor would, without the store."""
     for path, text in files.items():
         target = root / path
@@ -112,7 +114,9 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # pytest's watchdog is a thread; it holds no lock of ours
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # pytest's watchdog is a thread; it holds no lock of ours
             self.pid = os.fork()
         if self.pid == 0:
             os.close(reading)

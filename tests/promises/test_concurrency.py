@@ -11,12 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
-from promises.support import Child, assert_true_to_files, clock, memory_files
+from tests.promises.support import Child, assert_true_to_files, clock, memory_files
 
 from agent_memory.errors import Conflict, NotFound, Stale
+from agent_memory.files.folder import Busy
 from agent_memory.store import MemoryStore
 
 PROCESSES = 8
@@ -53,8 +55,8 @@ class Worker:
         while time.monotonic() < begin:
             pass
         verbs: list[Callable[[], None]] = [
-            self.add, self.add, self.append, self.append, self.append, self.supersede, self.archive, self.restore, self.search,
-            self.search, self.list, self.first_step, self.doctor,
+            *([self.add] * 2), *([self.append] * 3), *([self.search] * 2),
+            self.supersede, self.archive, self.restore, self.list, self.first_step, self.doctor,
         ]  # fmt: skip
         while time.monotonic() < end:
             verb = self.rng.choice(verbs)
@@ -64,8 +66,9 @@ class Worker:
                 self.diary.done["stale"] += 1
             except NotFound:
                 self.diary.done["not found"] += 1
-            except Conflict as error:
-                assert type(error) is Conflict, error  # Busy is not an answer in a few seconds
+            except Busy:
+                raise  # nobody holds the lock for seconds
+            except Conflict:
                 self.diary.done["conflict"] += 1
             else:
                 self.diary.done[verb.__name__] += 1
@@ -109,7 +112,9 @@ class Worker:
             self.store.restore(self.rng.choice(archived).id)
 
     def search(self) -> None:
-        result = self.store.search(self.rng.choice(["marker", "retry policy", "queue OR rate", "type:note line"]), archived=True)
+        result = self.store.search(
+            self.rng.choice(["marker", "retry policy", "queue OR rate", "type:note line"]), archived=True
+        )
         assert result.fallback == "", result.fallback
         assert result.problems == ()
 
@@ -189,7 +194,7 @@ def crowd(root: Path, seconds: float) -> Counter[str]:
 
 
 def test_eight_processes_lose_nothing(tmp_path: Path):
-    """Adding, editing, superseding, archiving and searching at once: nothing is lost, nothing fails, the index is right."""
+    """Adding, editing, superseding, archiving, searching at once: nothing is lost or fails, and the index is right."""
     done = crowd(shared_store(tmp_path), 3.0)
     assert done["add"] > 8
     assert done["append"] > 8
@@ -256,7 +261,10 @@ def test_supersessions_noted_at_the_same_time_all_stay(tmp_path: Path):
     """`supersede` reads, changes and writes: what others noted in the same memory meanwhile is kept."""
     root = shared_store(tmp_path)
     with MemoryStore.open(root, clock=clock) as store:
-        old = [store.add(agent="web", topic=f"Old {k}", body=f"marker old-{k} of us all\n").id for k in range(PROCESSES * 5)]
+        old = [
+            store.add(agent="web", topic=f"Old {k}", body=f"marker old-{k} of us all\n").id
+            for k in range(PROCESSES * 5)
+        ]
     begin = time.monotonic() + 0.3
 
     def life(number: int) -> Callable[[], None]:
@@ -266,7 +274,7 @@ def test_supersessions_noted_at_the_same_time_all_stay(tmp_path: Path):
                 while time.monotonic() < begin:
                     pass
                 for k in range(5):
-                    until_not_stale(lambda k=k: store.supersede("api/2026-01-01-shared", old[number * 5 + k]))
+                    until_not_stale(partial(store.supersede, "api/2026-01-01-shared", old[number * 5 + k]))
 
         return work
 

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from promises.scenes import AWAY, RETRY, SCENES, base
-from promises.steps import Steps
-from promises.support import Child, assert_true_to_files, clock, memory_files
+from tests.promises.scenes import AWAY, RETRY, SCENES, base
+from tests.promises.steps import Steps
+from tests.promises.support import Child, assert_true_to_files, clock, memory_files
 
 from agent_memory.errors import Conflict
 from agent_memory.files import atomic
@@ -21,15 +21,16 @@ STEPS = {
     "edit": "wal open commit open open write fsync chmod link rename fsync unlink unlink commit close",
     "supersede": "wal open commit open open write fsync chmod link rename fsync unlink unlink commit close",
     "archive": "wal open commit open mkdir fsync link fsync unlink fsync commit open commit close",
-    "restore": "open link fsync unlink fsync wal commit open commit close",
+    "restore": "wal open commit open link fsync unlink fsync commit open commit close",
     "trash": "wal open commit open mkdir fsync mkdir fsync link fsync unlink fsync commit close",
     "sync of a changed file": "wal open commit close",
-    "first index": "open unlink wal commit commit close unlink unlink unlink unlink rename wal close",
-    "rebuild": "open unlink wal commit commit close unlink unlink unlink unlink rename",
+    "first index": "open unlink wal commit commit close fsync unlink unlink unlink unlink rename wal close",
+    "rebuild": "open unlink wal commit commit close fsync unlink unlink unlink unlink rename",
 }
 """Verb -> every step by which it changes the disk. Whoever adds a step decides here that a crash beside it is harmless.
 
-`open` makes a file, `wal` is the first touch of a database, `commit` a transaction that wrote, `close` writes the log back.
+`open` makes a file, `wal` is the first touch of a database, `commit` a transaction that wrote, `close` writes the log
+back.
 """
 
 

@@ -9,18 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from promises.support import clock, memory_files, plant
+from tests.promises.support import clock, memory_files, plant
 
 from agent_memory.store import MemoryStore
 
 QUERIES = (
-    "alpha", "retry webhook", '"alpha beta"', "alph*", "webhok~", "agent:api alpha", "type:note", "-gamma alpha", "tag:jobs",
-    "date:[2026-01 TO 2026-02]", "alpha OR gamma", "status:superseded", "file:src/app.py", "nothing at all like it",
+    "alpha", "retry webhook", '"alpha beta"', "alph*", "webhok~", "agent:api alpha", "type:note", "-gamma alpha",
+    "tag:jobs", "date:[2026-01 TO 2026-02]", "alpha OR gamma", "status:superseded", "file:src/app.py", "nothing",
 )  # fmt: skip
 
 _TELL = """
 import dataclasses, json, sys
-from promises.support import clock
+from tests.promises.support import clock
 from agent_memory.store import MemoryStore
 
 def told(value):
@@ -45,9 +45,11 @@ with MemoryStore.open(sys.argv[1], clock=clock) as store:
 
 def files() -> dict[str, str]:
     """Memories with equal scores, more of them than are ranked in full, with supersessions and with problems."""
-    found = {f"{agent}/2026-01-{1 + n % 28:02d}-same-{n}.md": "alpha beta\n" for agent in ("api", "web") for n in range(100)}
+    found = {
+        f"{agent}/2026-01-{1 + n % 28:02d}-same-{n}.md": "alpha beta\n" for agent in ("api", "web") for n in range(100)
+    }
     found |= {
-        "api/2026-02-01-retry.md": "---\ntags: [jobs, http]\n---\nalpha webhook retry in `src/app.py`\n\n## Why\n\ngamma\n",
+        "api/2026-02-01-retry.md": "---\ntags: [jobs, http]\n---\nalpha webhook retry in `src/app.py`\n\n## Why\n\nx\n",
         "web/2026-02-02-retry.md": "---\nsupersedes: api/2026-02-01-retry\n---\nwebhook, newer\n",
         "web/2026-02-03-broken.md": "---\ntags: [\n---\nalpha gamma\n",
         ".store/archive/api/2025-01-01-old.md": "alpha archived\n",
@@ -69,7 +71,7 @@ def lay(root: Path, order: list[str]) -> Path:
 
 def tell(root: Path, seed: str) -> str:
     """What a process of its own says about a store."""
-    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", _TELL, str(root), *QUERIES],
         env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}, capture_output=True, text=True, check=False,

@@ -1,4 +1,4 @@
-"""Promise 1, the part that a kill cannot show: what a verb acknowledged is on the disk, not only in the kernel's memory."""
+"""Promise 1, what a kill cannot show: what a verb acknowledged is on the disk, not only in the kernel's memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from promises.scenes import BODY, SCENES, base
-from promises.steps import Steps
-from promises.support import assert_true_to_files, clock, in_child, memory_files
+from tests.promises.scenes import BODY, SCENES, base
+from tests.promises.steps import Steps
+from tests.promises.support import assert_true_to_files, clock, in_child, memory_files
 
 from agent_memory.errors import StorageFailed
 from agent_memory.files import atomic
@@ -106,7 +106,7 @@ def failing(call: str, number: int, code: int) -> tuple[list[int], Callable[...,
 @pytest.mark.parametrize("call", ["write", "fsync", "link", "rename", "mkdir", "chmod"])
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_write_that_the_disk_refuses_changes_nothing(quick: Path, monkeypatch, name: str, call: str):
-    """Whichever system call fails, the verb raises StorageFailed, every file is as before, and no part of a new one stays."""
+    """Whichever system call fails: StorageFailed, every file is as before, and no part of a new one stays."""
     for number in range(1, 20):
         root = quick / f"store-{number}"
         base(root)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from promises.support import Child, assert_true_to_files, clock, memory_files
+from tests.promises.support import Child, assert_true_to_files, clock, memory_files
 
 from agent_memory.store import MemoryStore
 
@@ -45,7 +45,9 @@ def write_until_killed(root: Path, rng: random.Random, telling: int) -> None:
             if verb == "add":
                 lines = rng.choice([1, 10, 100, 20_000])
                 tell(verb=verb, lines=lines)
-                memory = store.add(agent=rng.choice(["api", "web"]), topic=f"Topic {rng.randrange(9)}", body=numbered(lines))
+                memory = store.add(
+                    agent=rng.choice(["api", "web"]), topic=f"Topic {rng.randrange(9)}", body=numbered(lines)
+                )
                 tell(done=verb, id=memory.id, path=memory.path, fingerprint=memory.fingerprint, lines=lines)
                 continue
             chosen = rng.choice(known)
@@ -111,7 +113,7 @@ def compare(root: Path, known: dict[str, dict[str, Any]], pending: dict[str, Any
 def rounds(folder: Path, number: int, seed: int) -> int:
     """Play rounds on a few stores, one after the other."""
     rng = random.Random(seed)
-    verbs = 0
+    root, known, verbs = folder, dict[str, dict[str, Any]](), 0
     for k in range(number):
         if k % ROUNDS_OF_A_STORE == 0:
             root, known = folder / f"store-{k}", dict[str, dict[str, Any]]()

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from promises.support import clock, from_files, in_child, indexed, memory_files, plant
+from tests.promises.support import clock, from_files, in_child, indexed, memory_files, plant
 
+from agent_memory.files.folder import Folder
 from agent_memory.files.signal import is_local
+from agent_memory.index.content import content
 from agent_memory.index.preparing import prepare_bytes
+from agent_memory.index.sqlite import Index
+from agent_memory.index.sync import is_settled, sync
 from agent_memory.model import Stat
 from agent_memory.store import MemoryStore
 
@@ -76,6 +80,27 @@ def archived_by_hand(root: Path) -> None:
     plant(root, {".store/archive/api/old.md": "# Old\n\nalpha old\n"})
 
 
+def replaced_by_rename(root: Path) -> None:
+    plant(root, {"web/x": "omega"})
+    (root / "web/x").rename(root / "web/2026-02-01-header.md")
+
+
+def shown(root: Path) -> None:
+    plant(root, {".hidden/new.md": "alpha"})
+    (root / ".hidden").rename(root / "shown")
+
+
+def moved_into_the_archive(root: Path) -> None:
+    (root / ".store/archive/web").mkdir(parents=True)
+    (root / "web/2026-02-01-header.md").rename(root / ".store/archive/web/h.md")
+
+
+def closed_and_opened(root: Path) -> None:
+    (root / "api").chmod(0o000)
+    plant(root, {"web/new.md": "alpha"})
+    (root / "api").chmod(0o755)
+
+
 ACTIONS: dict[str, Callable[[Path], object]] = {
     "an edit in place": lambda root: (root / "api/2026-03-01-retry.md").write_text("# Retry\n\nomega\n"),
     "a line at the end": lambda root: appended(root / "api/2026-03-01-retry.md"),
@@ -90,18 +115,20 @@ ACTIONS: dict[str, Callable[[Path], object]] = {
     "a nested folder renamed": lambda root: (root / "api/deep").rename(root / "api/deeper"),
     "a file renamed": lambda root: (root / "web/2026-02-01-header.md").rename(root / "web/h.md"),
     "a file moved to another agent": lambda root: (root / "web/2026-02-01-header.md").rename(root / "api/h.md"),
-    "a file replaced by rename": lambda root: (plant(root, {"web/x": "omega"}), (root / "web/x").rename(root / "web/2026-02-01-header.md")),
+    "a file replaced by rename": replaced_by_rename,
     "a file deleted": lambda root: (root / "api/2026-03-01-retry.md").unlink(),
     "a folder deleted": lambda root: shutil.rmtree(root / "api/deep"),
-    "a hidden folder shown": lambda root: (plant(root, {".hidden/new.md": "alpha"}), (root / ".hidden").rename(root / "shown")),
+    "a hidden folder shown": shown,
     "the first file in the archive": archived_by_hand,
-    "a file moved into the archive": lambda root: ((root / ".store/archive/web").mkdir(parents=True), (root / "web/2026-02-01-header.md").rename(root / ".store/archive/web/h.md")),
-    "a folder made unreadable and readable": lambda root: ((root / "api").chmod(0o000), plant(root, {"web/new.md": "alpha"}), (root / "api").chmod(0o755)),
+    "a file moved into the archive": moved_into_the_archive,
+    "a folder made unreadable and readable": closed_and_opened,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS.keys())
-def test_the_very_next_read_sees_what_was_done_outside(store: MemoryStore, root: Path, action: Callable[[Path], object]):
+def test_the_very_next_read_sees_what_was_done_outside(
+    store: MemoryStore, root: Path, action: Callable[[Path], object]
+):
     """Without any pause, and although the store trusted the signal a moment ago."""
     action(root)
     check(store)
@@ -157,7 +184,9 @@ def test_a_writer_that_notes_its_file_late_does_not_hide_a_newer_version(root: P
     path = "api/2026-03-01-retry.md"
     with MemoryStore.open(root, clock=clock) as late, MemoryStore.open(root, clock=clock) as other:
         old = (root / path).read_bytes()
-        stat = Stat(path, *[getattr((root / path).stat(), name) for name in ("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")])
+        stat = Stat(
+            path, *[getattr((root / path).stat(), name) for name in ("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")]
+        )
         other.sync()
         (root / path).write_text("# Retry\n\nomega seven times\n")
         time.sleep(0.15)  # the new version settles, so that a listing alone shows that nothing changed
@@ -165,6 +194,44 @@ def test_a_writer_that_notes_its_file_late_does_not_hide_a_newer_version(root: P
         late._index.note(prepare_bytes(stat, old, hashlib.sha256(old).hexdigest()))
         assert [hit.record.path for hit in other.search("omega").hits] == [path]
         assert indexed(root) == from_files(root)
+
+
+MS = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("read_after", "changed_at", "settled"),
+    [
+        (0, 123 * MS, False),
+        (50 * MS, 123 * MS, False),
+        (150 * MS, 123 * MS, True),
+        (1500 * MS, 0, False),
+        (2500 * MS, 0, True),
+        (-3600_000 * MS, 123 * MS, False),
+    ],
+)
+def test_a_time_stamp_is_trusted_when_no_later_change_can_have_the_same(
+    read_after: int, changed_at: int, settled: bool
+):
+    """A file read shortly after it changed is read again; where stamps are whole seconds, shortly is longer."""
+    stamp = 1_700_000_000_000 * MS + changed_at
+    assert is_settled(Stat("x.md", 1, stamp, stamp, 1), now_ns=stamp + read_after) is settled
+
+
+def test_a_rewrite_in_the_same_tick_of_the_clock_is_seen(root: Path):
+    """Two versions of a file with the very same stat: what was read within the tick is read again."""
+    path = "api/2026-03-01-retry.md"
+    folder, index = Folder(root), Index.in_memory()
+    sync(index, folder, now_ns=folder.stat(path).ctime_ns + 5 * MS, timeout=0)
+    same_size_same_time(root / path)
+    after = folder.stat(path)  # as a clock with coarser ticks would have shown it for the first version already
+    index.connection.execute(
+        "UPDATE entries SET ctime_ns = ?, inode = ? WHERE path = ?", (after.ctime_ns, after.inode, path)
+    )
+    report = sync(index, folder, now_ns=after.ctime_ns + 6 * MS, timeout=0)
+    assert report.changed == 1
+    assert content(index) == from_files(root)
+    index.close()
 
 
 @pytest.mark.parametrize(

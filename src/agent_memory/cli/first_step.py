@@ -27,10 +27,19 @@ from agent_memory.cli.render import flowed, note, on_terminal, readable
 @click.option(
     "--budget", metavar="N", type=COUNT, default=2000, show_default=True, help="Tokens at most (4 bytes each)."
 )
+@click.option("--file", "files", metavar="PATH", multiple=True, help="A file that the task touches; repeatable.")
 @click.option("--now", metavar="DAY", type=DAY, help="The day of the task, instead of today.")
 @shared_options
 @pass_call
-def command(call: Call, agent: str, task: str | None, task_file: str | None, budget: int, now: date | None) -> None:
+def command(
+    call: Call,
+    agent: str,
+    task: str | None,
+    task_file: str | None,
+    budget: int,
+    files: tuple[str, ...],
+    now: date | None,
+) -> None:
     """Print what the team knows that matters for a task.
 
     Nothing in the task is syntax. The answer is Markdown for the agent to read at its First Step: the memories that
@@ -43,7 +52,7 @@ def command(call: Call, agent: str, task: str | None, task_file: str | None, bud
 
         task = read_text(task_file)
     with call.store() as store:
-        briefing = store.first_step(agent=agent, task=task or "", budget=budget, now=now)
+        briefing = store.first_step(agent=agent, task=task or "", budget=budget, files=files, now=now)
     if call.json:
         from agent_memory.cli.json_output import of_briefing, print_json
 

@@ -131,6 +131,10 @@ def of_briefing(briefing: Briefing) -> dict[str, object]:
         "left_out": [{"id": record.id, "path": record.path} for record in briefing.left_out],
         "nothing_relevant": briefing.nothing_relevant,
         "tokens": briefing.tokens,
+        "consultations": [{"id": record.id, "path": record.path} for record in briefing.consultations],
+        "documents": list(briefing.documents),
+        "arms": list(briefing.arms),
+        "receipt": briefing.receipt or None,
         "fallback": briefing.fallback or None,
         "problems": of_problems(briefing.problems),
     }

@@ -22,14 +22,19 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "first-step": "Print what the team knows that matters for a task.",
         "list": "List memories, newest first.",
         "show": "Print memories in full.",
+        "receipts": "List the newest briefings and what came of them.",
+        "why": "Tell in which briefings a memory was handed over.",
     },
     "Write": {
         "add": "Write a new memory.",
         "edit": "Change the text or the front matter of a memory.",
+        "consult": "Ask another agent; it sees the question at its next First Step.",
+        "answer": "Answer a question and close it.",
         "supersede": "Note that one memory replaces another.",
         "archive": "Move memories to the archive.",
         "restore": "Bring memories back from the archive or the trash.",
         "trash": "Move memories out of sight.",
+        "feedback": "Note which memories of a briefing helped.",
     },
     "Care": {
         "init": "Create a memory store.",
@@ -37,6 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "watch": "Keep the index current while files change.",
         "doctor": "Prove that the index equals the files.",
         "stats": "Count memories, agents and tokens.",
+        "eval": "Measure how well the store answers tasks.",
         "completion": "Print the completion script of a shell.",
     },
 }

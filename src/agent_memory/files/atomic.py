@@ -42,6 +42,15 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def make_root(folder: Path) -> None:
     """Create the root of a store and its missing parents, durably; an existing folder stays."""
     folder = folder.absolute()

@@ -22,6 +22,7 @@ LARGEST = 8 * 1024 * 1024
 
 _IGNORED_BY_GIT = "index.sqlite3*\nlock\nreceipts/\ntmp/\ntrash/\n"
 _OLD_TEMPORARY = 3600.0
+_SCRATCH = f"{STORE}/tmp"  # noqa: S108  below the store
 
 
 class Busy(Conflict):
@@ -147,7 +148,7 @@ class Folder:
     @property
     def _scratch(self) -> Path:
         try:
-            return self.locate(f"{STORE}/tmp/x").parent
+            return self.locate(f"{_SCRATCH}/file").parent
         except InvalidInput as error:
             raise StorageFailed(error.message, hint=error.hint) from error
 
@@ -191,6 +192,10 @@ class Folder:
             name: Gives the path for the first, second, … attempt.
             data: The whole file.
         """
+        if len(data) > LARGEST:
+            raise InvalidInput(
+                f"the memory has {len(data) / 1e6:.0f} MB, the limit is {LARGEST // 2**20} MB", hint="split it"
+            )
         self.prepare()
         for attempt in range(1, 10_000):
             path = name(attempt)

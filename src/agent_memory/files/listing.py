@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -59,6 +60,13 @@ def printable(name: str) -> str:
         "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in name)
         if not name.isprintable()
         else name
+    )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is made of characters that show, spaces of any kind, and joiners, which some scripts need."""
+    return name.isprintable() or all(
+        c.isprintable() or c in "\u200c\u200d" or unicodedata.category(c) == "Zs" for c in name
     )
 
 
@@ -134,7 +142,7 @@ class _Walk:
                 continue
             if s.st_mode & _TYPE != _REGULAR:
                 self._other(entry, relative, below)
-            elif fine or path.isprintable():
+            elif fine or _is_text(path):
                 note((path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
             else:
                 self._problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")

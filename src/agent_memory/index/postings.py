@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
@@ -11,6 +12,10 @@ from agent_memory.index.where import BOUNDARY
 CANDIDATES = 64
 """Rows of the full-text table that are ranked in full, unless more hits are asked for."""
 
+OPEN = ("team", "public")
+"""Visibilities that let every agent see a memory; any other word, a misspelt one too, keeps it for its owner."""
+
+_LISTED = "SELECT value FROM json_each(?)"
 _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only
 
 
@@ -26,8 +31,10 @@ def any_of(tokens: Iterable[str]) -> str:
 
 def candidates(
     index: Index, tokens: Sequence[str], condition: str, parameters: Sequence[object], limit: int
-) -> list[int]:
-    """Return the memories that fit best by the engine's own BM25, best first.
+) -> dict[int, str]:
+    """Return number -> path of the memories that fit best by the engine's own BM25.
+
+    Which of several equally good rows are taken at the end does not depend on the order in which they were indexed.
 
     Args:
         tokens: Stems and exact forms; any may match.
@@ -39,12 +46,23 @@ def candidates(
         if condition
         else f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE archived = 1)"
     )
-    rows = index.connection.execute(
-        f"SELECT pages.rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}' AND {keep}"
-        f" ORDER BY rank LIMIT ?",
-        (any_of(tokens), *parameters, limit),
-    )
-    return list(dict.fromkeys(number for (number,) in rows))
+    ranked = f"SELECT pages.rowid >> {PAGES_BITS}, rank FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}'"
+    found = f"{ranked} AND {keep}"
+    values = (any_of(tokens), *parameters)
+    rows = index.connection.execute(f"{found} ORDER BY rank LIMIT ?", (*values, limit + 1)).fetchall()
+    numbers = [number for number, _ in rows[:limit]]
+    if len(rows) > limit and rows[limit][1] == rows[limit - 1][1]:
+        last = rows[limit][1]
+        numbers = [number for number, rank in rows if rank != last]
+        equal = [number for number, rank in index.connection.execute(found, values) if rank == last]
+        paths = _paths(index, equal)
+        numbers += sorted(equal, key=paths.__getitem__)[: limit - len(numbers)]
+    return _paths(index, list(dict.fromkeys(numbers)))
+
+
+def _paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:
+    query = f"SELECT number, path FROM memories WHERE number IN ({_LISTED})"  # however many there are
+    return dict(index.connection.execute(query, (str(list(numbers)),)))
 
 
 def token_texts(index: Index, number: int) -> tuple[str, str, tuple[str, ...], str]:
@@ -97,17 +115,45 @@ def passage(index: Index, number: int, position: int) -> tuple[str, int, int, in
     return row or ("", 0, 0, 1)
 
 
-def supersessions(index: Index) -> dict[int, list[int]]:
-    """Return memory -> memories it supersedes, for the links whose two ends exist."""
+def same_day(index: Index, numbers: Sequence[int]) -> list[list[int]]:
+    """Return what an agent wrote on one day, in order, for each day on which one of `numbers` was written."""
     rows = index.connection.execute(
-        "SELECT supersessions.memory, memories.number FROM supersessions"
-        " JOIN memories ON memories.id = supersessions.old ORDER BY 1, 2"
+        "SELECT agent, date, number FROM memories WHERE NOT archived AND (agent, date) IN"
+        f" (SELECT agent, date FROM memories WHERE number IN ({_LISTED})) ORDER BY agent, date, path",
+        (str(list(numbers)),),
+    )
+    days: dict[tuple[str, str], list[int]] = {}
+    for agent, day, number in rows:
+        days.setdefault((agent, day), []).append(number)
+    return [day for day in days.values() if len(day) > 1]
+
+
+def supersessions(index: Index, *, until: date | None = None) -> tuple[dict[int, list[int]], dict[int, str]]:
+    """Return memory -> memories it supersedes, for the links whose two ends exist, and the paths of all of them.
+
+    Args:
+        until: Leave out memories that are later than this day.
+    """
+    rows = index.connection.execute(
+        "SELECT newer.number, newer.path, memories.number, memories.path FROM supersessions"
+        " JOIN memories ON memories.id = supersessions.old"
+        " JOIN memories AS newer ON newer.number = supersessions.memory"
+        " WHERE newer.date <= ? ORDER BY newer.path, memories.path",
+        (until.isoformat() if until else "9999",),
     )
     found: dict[int, list[int]] = {}
-    for new, old in rows:
+    paths: dict[int, str] = {}
+    for new, path, old, old_path in rows:
         if new != old:
             found.setdefault(new, []).append(old)
-    return found
+            paths |= {new: path, old: old_path}
+    return found, paths
+
+
+def among(index: Index, numbers: Sequence[int], condition: str, parameters: Sequence[object]) -> set[int]:
+    """Return those of the memories for which an SQL condition over `memories` holds."""
+    query = f"SELECT number FROM memories WHERE ({condition}) AND number IN ({_LISTED})"
+    return {number for (number,) in index.connection.execute(query, (*parameters, str(list(numbers))))}
 
 
 def vocabulary(index: Index) -> list[str]:

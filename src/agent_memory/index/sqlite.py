@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent_memory.files import atomic
 from agent_memory.index import analysis
 from agent_memory.index.rows import PAGES_BITS, Rows
 from agent_memory.model import Problem, Stat
@@ -44,7 +45,8 @@ _SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 # Also what our own statements only meet where tables are missing or contradict each other.
 _DAMAGE = {
-    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
 }  # fmt: skip
 
 _PRAGMAS = (
@@ -193,6 +195,7 @@ class Index:
         if not replaced:
             self.path.unlink()
             return
+        atomic.sync_file(self.path)  # half an index after a power cut would look like a whole one
         for suffix in _SUFFIXES:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{target}{suffix}")

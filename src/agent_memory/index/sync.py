@@ -109,6 +109,17 @@ def guard(removed: tuple[str, ...], known: int, folders: tuple[str, ...]) -> Non
         )
 
 
+def _without_trace(plan: Difference, entries: list[Entry]) -> tuple[str, ...]:
+    """Return the paths that are gone and not only renamed: the file is nowhere in the listing."""
+    if not plan.removed:
+        return ()
+    there = {(stat.inode, stat.size, stat.mtime_ns) for stat in plan.read}
+    removed = set(plan.removed)
+    return tuple(
+        path for path, size, mtime, _, inode, *_ in entries if path in removed and (inode, size, mtime) not in there
+    )
+
+
 def sync(
     index: Index,
     folder: Folder,
@@ -151,7 +162,7 @@ def sync(
         entries = index.entries()
         plan = difference(listing.stats, entries, unread=listing.unread, full=full)
         if not force:
-            guard(plan.removed, len(entries), listing.folders)
+            guard(_without_trace(plan, entries), len(entries), listing.folders)
         counts = _Apply(index, folder, entries, now_ns, progress).run(plan, helpers=helpers)
         index.set_fact("listing", listing.digest if counts.settled else "")
         problems = (*listing.problems, *index.problems())

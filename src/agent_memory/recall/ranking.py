@@ -22,7 +22,7 @@ B = 0.75
 TITLE = 3.0
 """Weight of an occurrence in the title, in occurrences in the text."""
 ABOUT = 2.0
-PASSAGE = 1.0
+PASSAGE = 0.5
 """Weight of the best passage against the whole memory."""
 BESIDE = (0.3, 0.15)
 """Weights of the passages one and two places away."""
@@ -58,11 +58,13 @@ class Candidate:
 
     Attributes:
         number: The memory.
+        path: Its file, which decides between equals.
         passages: Stems of each passage, in order.
         exact: Written forms that differ from their stems.
     """
 
     number: int
+    path: str
     title: str
     about: str
     passages: tuple[str, ...]
@@ -79,6 +81,7 @@ class Scored:
     """
 
     number: int
+    path: str
     score: float
     passage: int
     terms: tuple[Term, ...] = ()
@@ -117,7 +120,9 @@ def score(
             terms.append(Term(name=word, field="exact", value=value))
     if explain:
         terms += _explain_passage(best, weights, statistics, found, lengths)
-    return Scored(candidate.number, total, best, tuple(sorted(terms, key=lambda t: (-t.value, t.field, t.name))))
+    return Scored(
+        candidate.number, candidate.path, total, best, tuple(sorted(terms, key=lambda t: (-t.value, t.field, t.name)))
+    )
 
 
 def _count(words: Iterable[str], wanted: Mapping[str, float]) -> dict[str, int]:
@@ -207,7 +212,7 @@ def _explain_passage(
     return terms
 
 
-def supersede(scored: Iterable[Scored], old_of: Mapping[int, Iterable[int]]) -> list[Scored]:
+def supersede(scored: Iterable[Scored], old_of: Mapping[int, Iterable[int]], paths: Mapping[int, str]) -> list[Scored]:
     """Order by score so that a superseded memory never outranks its successor.
 
     The newest memory of a chain takes the best score of the chain (even if it did not match itself); the ones it
@@ -215,12 +220,13 @@ def supersede(scored: Iterable[Scored], old_of: Mapping[int, Iterable[int]]) -> 
 
     Args:
         old_of: Memory -> the memories it supersedes, directly. Cycles are cut where they close.
+        paths: The file of each memory in `old_of`.
     """
     by_number = {s.number: s for s in scored}
     raised = dict(by_number)
     for number in old_of:
         chain = _chain(number, old_of)
-        best = max((by_number[n] for n in chain if n in by_number), key=lambda s: (s.score, -s.number), default=None)
+        best = max((by_number[n] for n in chain if n in by_number), key=lambda s: s.score, default=None)
         own = raised.get(number)
         if best is None or (own is not None and own.score >= best.score):
             continue
@@ -231,14 +237,14 @@ def supersede(scored: Iterable[Scored], old_of: Mapping[int, Iterable[int]]) -> 
                 Term(name="supersedes", field="rule", value=gain, note="takes the best score of its chain"),
                 *terms,
             )
-        raised[number] = Scored(number, best.score, own.passage if own else -1, terms)
+        raised[number] = Scored(number, paths[number], best.score, own.passage if own else -1, terms)
     depth = dict.fromkeys(raised, 0)
     for number in old_of:
         for level, older in enumerate(_levels(number, old_of)):
             for n in older:
                 if n in depth:
                     depth[n] = max(depth[n], level)
-    return sorted(raised.values(), key=lambda s: (-s.score, depth[s.number], s.number))
+    return sorted(raised.values(), key=lambda s: (-s.score, depth[s.number], s.path))
 
 
 def _levels(number: int, old_of: Mapping[int, Iterable[int]]) -> list[list[int]]:

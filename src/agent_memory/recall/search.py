@@ -8,18 +8,15 @@ from datetime import date
 
 from agent_memory.errors import NotFound, Unreadable
 from agent_memory.index import lookup, postings
-from agent_memory.index.analysis import analyse, stem
+from agent_memory.index.analysis import stem
 from agent_memory.index.sqlite import Index
 from agent_memory.index.where import Where
 from agent_memory.model import Hit, Record, SearchResult
 from agent_memory.recall import query as queries
-from agent_memory.recall import ranking
+from agent_memory.recall import ranking, task
 from agent_memory.recall.bare import Clause
 from agent_memory.recall.query import Query
 from agent_memory.recall.snippet import snippet, without_heading
-
-TASK_TOKENS = 32
-"""Of a long task text, this many of its rarest tokens are searched for."""
 
 Reader = Callable[[Record], str]
 """Gives the body of a memory."""
@@ -72,19 +69,11 @@ def select(index: Index, request: Request, *, today: date) -> list[Record]:
     return lookup.records(index, where, sql.parameters)
 
 
-def for_task(index: Index, task: str, *, limit: int, read: Reader) -> SearchResult:
-    """Return the memories nearest to a task text, in which nothing is syntax."""
-    found = analyse(task)
-    statistics = _statistics(index, dict.fromkeys(found.stems))
-    known = sorted((t for t in statistics.having if statistics.having[t]), key=lambda t: (statistics.having[t], t))
-    stems = known[:TASK_TOKENS]
-    if not stems:
-        return SearchResult(query=task, hits=(), total=0)
-    exact = [word for word in dict.fromkeys(found.exact) if stem(word) in stems]
-    ranked, complete = _rank(index, stems, exact, "", (), limit=limit, explain=True)
-    ranked = _with_successors(index, ranked, [])
-    hits = _hits(index, ranked[:limit], (*stems, *exact), read)
-    return SearchResult(query=task, hits=hits, total=len(ranked), complete=complete)
+def for_task(index: Index, text: str, *, agent: str, today: date, limit: int, read: Reader) -> SearchResult:
+    """Return the memories nearest to a task text; none where nothing is relevant."""
+    ranked, tokens = task.rank(index, text, agent=agent, today=today, limit=limit, explain=True)
+    ranked = [s for s in ranked if s.score >= task.WORTH * ranked[0].score]
+    return SearchResult(query=text, hits=_hits(index, ranked, tokens, read), total=len(ranked))
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
@@ -121,10 +110,10 @@ def _filters(query: Query, request: Request) -> list[Clause]:
 def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[ranking.Scored]:
     """Everything that fits, newest first, for a query without words."""
     rows = index.connection.execute(
-        f"SELECT number FROM memories WHERE {condition or 'NOT archived'} ORDER BY date DESC, id",
+        f"SELECT number, path FROM memories WHERE {condition or 'NOT archived'} ORDER BY date DESC, id, path",
         tuple(parameters),
     )
-    return [ranking.Scored(number, 0.0, 0) for (number,) in rows]
+    return [ranking.Scored(number, path, 0.0, 0) for number, path in rows]
 
 
 # -- ranking ----------------------------------------------------------------------------------------------------------
@@ -152,31 +141,24 @@ def _rank(
     exact_weights = {word: weights.get(stem(word), 0.0) for word in exact}
     scored = []
     most = max(postings.CANDIDATES, limit)
-    numbers = postings.candidates(index, [*stems, *exact], condition, parameters, most)
-    for number in numbers:
+    found = postings.candidates(index, [*stems, *exact], condition, parameters, most)
+    for number, path in found.items():
         title, about, passages, written = postings.token_texts(index, number)
-        candidate = ranking.Candidate(number, title, about, passages, written)
+        candidate = ranking.Candidate(number, path, title, about, passages, written)
         scored.append(ranking.score(candidate, weights, exact_weights, statistics, explain=explain))
-    return sorted(scored, key=lambda s: (-s.score, s.number)), len(numbers) < most
+    return sorted(scored, key=lambda s: (-s.score, s.path)), len(found) < most
 
 
 def _with_successors(index: Index, ranked: list[ranking.Scored], keep: list[Clause]) -> list[ranking.Scored]:
     """Apply the rank rule; a successor comes in even where it lacks the words, but never against a filter."""
-    ordered = ranking.supersede(ranked, postings.supersessions(index))
+    ordered = ranking.supersede(ranked, *postings.supersessions(index))
     matched = {s.number for s in ranked}
     new = [s.number for s in ordered if s.number not in matched]
     if not new:
         return ordered
     sql = Where(index.connection)
     condition = " AND ".join(clause.where(sql) for clause in keep) or "1"
-    marks = ",".join("?" * len(new))
-    allowed = {
-        number
-        for (number,) in index.connection.execute(
-            f"SELECT number FROM memories WHERE ({condition}) AND NOT archived AND number IN ({marks})",
-            (*sql.parameters, *new),
-        )
-    }
+    allowed = postings.among(index, new, f"({condition}) AND NOT memories.archived", sql.parameters)
     return [s for s in ordered if s.number in matched or s.number in allowed]
 
 

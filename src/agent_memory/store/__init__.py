@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent_memory.model import SyncReport
+from agent_memory.store.first_step import FirstStep
 from agent_memory.store.opened import Clock, local_time
-from agent_memory.store.writing import Writing
 
 if TYPE_CHECKING:
     import threading
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "MemoryStore", "local_time"]
 
 
-class MemoryStore(Writing):
+class MemoryStore(FirstStep):
     """The memory of a team of agents: a folder of Markdown files and the index beside them.
 
     Use `open`, `discover` or `init`; a store is a context manager and may be shared by threads.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
 from agent_memory.index import lookup
-from agent_memory.model import Briefing, Memory, Record, SearchResult
+from agent_memory.model import Memory, Record, SearchResult
 from agent_memory.store.opened import OpenStore
 
 if TYPE_CHECKING:
@@ -41,29 +40,6 @@ class Reading(OpenStore):
         today = self._clock().date()
         result = self._index.read(lambda index: search.search(index, request, today=today, read=self._body))
         return replace(result, fallback=self._index.fallback, problems=self._index.report.problems)
-
-    def first_step(
-        self, *, agent: str, task: str, budget: int = 2000, limit: int = 10, now: date | None = None
-    ) -> Briefing:
-        """Return what the team already learned that matters for a task, inside a budget.
-
-        Args:
-            agent: Who starts the task.
-            task: What the agent was told, as it is.
-            budget: Tokens the briefing may have (one token is counted for four bytes of UTF-8).
-            now: The day of the task; today by default.
-        """
-        from agent_memory.recall import briefing, search  # noqa: PLC0415
-
-        agent = naming.check_agent(agent)
-        found = self._index.read(lambda index: search.for_task(index, task, limit=limit, read=self._body))
-        return briefing.briefing(
-            agent=agent,
-            found=replace(found, fallback=self._index.fallback, problems=self._index.report.problems),
-            read=self._body,
-            budget=budget,
-            today=now or self._clock().date(),
-        )
 
     def show(self, reference: str, *, agent: str | None = None) -> Memory:
         """Return one memory, read from its file; its `status` is the one that holds.

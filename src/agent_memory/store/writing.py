@@ -35,6 +35,7 @@ class Writing(Reading):
         to: str | None = None,
         sources: Sequence[str] = (),
         visibility: str = "team",
+        status: str = "active",
     ) -> Memory:
         """Write a new memory file, durably, and index it.
 
@@ -62,7 +63,7 @@ class Writing(Reading):
         data = formats.new_file(
             agent=agent, topic=topic, body=body, day=day, type=type, description=description, tags=tuple(tags),
             supersedes=tuple(old), files=tuple(files), valid_until=valid_until, to=to, sources=tuple(sources),
-            visibility=visibility,
+            visibility=visibility, status=status,
         )  # fmt: skip
         path = self._folder.create(lambda n: f"{agent}/{naming.file_name(day, slug, n)}", data)
         return self._index.written(path, data)

@@ -1,0 +1,227 @@
+"""The verbs about receipts: what was handed over, why, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from agent_memory.errors import Conflict, InvalidInput, NotFound, StorageFailed
+from agent_memory.files import ledger, naming
+from agent_memory.model import Briefing, Problem
+from agent_memory.store.reading import Reading
+
+if TYPE_CHECKING:
+    from agent_memory.recall.receipts import Feedback, Handover, Judged, Outcome, Receipt
+
+T = TypeVar("T")
+
+RECENT = 2000
+"""Feedback that ranking listens to at most, so that years of it do not slow a First Step down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipts:
+    """What the receipts say, newest first.
+
+    Attributes:
+        problems: Lines that are no receipts, such as one that a crash has torn; everything else was read.
+    """
+
+    items: tuple[Judged, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handovers:
+    """In which briefings a memory was handed over, newest first.
+
+    Attributes:
+        memory: Its id; the memory may be gone.
+        problems: As in `Receipts`.
+    """
+
+    memory: str
+    items: tuple[Handover, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class Remembering(Reading):
+    """Verbs that write and read receipts; a memory file is never touched."""
+
+    def leave_receipt(
+        self, briefing: Briefing, *, task: str, budget: int, at: datetime, arms: Sequence[str] = ()
+    ) -> str:
+        """Note what a briefing handed over, and return the id of the receipt; "" where the store cannot be written.
+
+        Args:
+            task: Only its hash is kept.
+            at: When the briefing was made.
+        """
+        from agent_memory.recall import receipts  # noqa: PLC0415  not for a search
+
+        receipt = receipts.receipt_for(briefing, task=task, budget=budget, at=at, arms=arms)
+        month = receipts.month_of(receipt.at)
+        try:
+            ledger.append(self._folder, receipts.line_of(receipt), shelf=ledger.RECEIPTS, month=month)
+        except StorageFailed:
+            return ""
+        return receipt.id
+
+    def receipts(self, *, limit: int = 20, agent: str | None = None) -> Receipts:
+        """Return the newest receipts and what came of them.
+
+        Args:
+            agent: Only briefings of this agent.
+        """
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        if limit < 1:
+            raise InvalidInput(f"limit {limit} is not a positive number")
+        problems: list[Problem] = []
+        found = (r for r in self._receipts(problems) if agent is None or r.agent == agent)
+        newest = list(islice(found, limit))
+        since = min((receipts.month_of(receipt.at) for receipt in newest), default="9999")
+        items = receipts.judged(newest, self._feedback(problems, since=since))
+        return Receipts(items=items, problems=tuple(problems))
+
+    def why(self, reference: str) -> Handovers:
+        """Return the briefings in which a memory was handed over, in which form, and what came of it.
+
+        Raises:
+            NotFound: There is no such memory, and no receipt of one that is gone.
+        """
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        problems: list[Problem] = []
+        id_, unknown = self._meant(reference)
+        mark = receipts.quoted(id_)
+        shown = list(self._receipts(problems, containing=mark))
+        items = receipts.handovers(id_, shown, self._feedback(problems, containing=mark))
+        if unknown is not None and not items:
+            raise unknown
+        return Handovers(memory=id_, items=items, problems=tuple(problems))
+
+    def feedback(self, receipt: str, *, used: Sequence[str] = (), wrong: Sequence[str] = ()) -> Feedback:
+        """Note which memories of a briefing helped and which were wrong; the last word on each counts.
+
+        Args:
+            receipt: Id of the receipt, or the beginning of it.
+            used: Ids of memories in that briefing, or their names without the agent.
+            wrong: The same.
+
+        Raises:
+            NotFound: There is no such receipt.
+            Conflict: Several receipts begin like this.
+            InvalidInput: The briefing had no such memory, nothing is said, or one memory is said to be both.
+            StorageFailed: The disk refused; nothing was noted.
+        """
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        if not used and not wrong:
+            raise InvalidInput("nothing is said about any memory", hint="name what was used, or what was wrong")
+        found = self._receipt(receipt)
+        said = receipts.Feedback(
+            receipt=found.id,
+            used=_chosen(found, used),
+            wrong=_chosen(found, wrong),
+            at=receipts.iso_time(self._clock()),
+        )
+        if both := sorted({*said.used} & {*said.wrong}):
+            raise InvalidInput(f"{both[0]} cannot be both used and wrong")
+        month = receipts.month_of(said.at)
+        ledger.append(self._folder, receipts.line_of(said), shelf=ledger.FEEDBACK, month=month)
+        return said
+
+    def outcomes(self, *, shown: bool = True) -> dict[str, Outcome]:
+        """Return, for each memory, how often it was handed over and what came of it.
+
+        Args:
+            shown: Count the briefings as well, for which every receipt is read; False for ranking, which needs only
+                the newest feedback and gets it in no time.
+        """
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        said = self._feedback([])
+        return receipts.counts(self._receipts([]), said) if shown else receipts.counts((), islice(said, RECENT))
+
+    # -- the ledger -----------------------------------------------------------------------------------------------
+
+    def _receipts(self, problems: list[Problem], *, containing: bytes = b"") -> Iterator[Receipt]:
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        lines = ledger.lines(self._folder, shelf=ledger.RECEIPTS)
+        return self._read(lines, receipts.receipt_of, problems, containing)
+
+    def _feedback(self, problems: list[Problem], *, containing: bytes = b"", since: str = "") -> Iterator[Feedback]:
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        lines = ledger.lines(self._folder, shelf=ledger.FEEDBACK, since=since)
+        return self._read(lines, receipts.feedback_of, problems, containing)
+
+    def _read(
+        self,
+        lines: Iterator[ledger.Line | Problem],
+        read: Callable[[bytes], T],
+        problems: list[Problem],
+        containing: bytes,
+    ) -> Iterator[T]:
+        """Yield what the lines say; what says nothing goes to `problems`."""
+        for line in lines:
+            if isinstance(line, Problem):
+                problems.append(line)
+            elif containing in line.text:
+                try:
+                    yield read(line.text)
+                except ValueError as error:
+                    number = ledger.number(self._folder, line)
+                    message = f"skipped, this line {error}"
+                    problems.append(Problem(path=line.path, line=number, message=message, indexed=False))
+
+    def _receipt(self, prefix: str) -> Receipt:
+        """Return the receipt whose id begins with `prefix`."""
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        prefix = prefix.strip()
+        if not prefix:
+            raise InvalidInput("the id of the receipt is empty", hint="see: memory receipts")
+        mark = b'"id":' + receipts.quoted(prefix)[:-1]
+        found = {r.id: r for r in self._receipts([], containing=mark) if r.id.startswith(prefix)}
+        if prefix in found:
+            return found[prefix]
+        if not found:
+            raise NotFound(f"no receipt {prefix!r}", hint="see: memory receipts")
+        if len(found) > 1:
+            names = ", ".join(sorted(found)[:5])
+            raise Conflict(f"{prefix!r} begins {len(found)} receipts: {names}", hint="give more of it")
+        return next(iter(found.values()))
+
+    def _meant(self, reference: str) -> tuple[str, NotFound | None]:
+        """Return the id of a memory; for one that is gone, what its id would be, and the error if nobody knows it."""
+        try:
+            return self.record(reference).id, None
+        except NotFound as error:
+            return naming.reference(reference), error
+
+
+def _chosen(receipt: Receipt, references: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids that references mean among the memories of a receipt."""
+    ids = [*(handed.id for handed in receipt.memories), *receipt.left_out]
+    return tuple(dict.fromkeys(_one(receipt.id, ids, reference) for reference in references))
+
+
+def _one(receipt: str, ids: Sequence[str], reference: str) -> str:
+    wanted = naming.reference(reference)
+    if wanted in ids:
+        return wanted
+    named = sorted({id_ for id_ in ids if id_.partition("/")[2] == wanted})
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise InvalidInput(
+            f"{wanted!r} names {len(named)} memories of receipt {receipt}", hint="give the agent as well"
+        )
+    known = f"it has {', '.join(ids)}" if ids else "nothing was relevant to that task"
+    raise InvalidInput(f"receipt {receipt} has no memory {wanted!r}", hint=known)
