@@ -138,7 +138,7 @@ def supersessions(index: Index, *, until: date | None = None) -> tuple[dict[int,
         "SELECT newer.number, newer.path, memories.number, memories.path FROM supersessions"
         " JOIN memories ON memories.id = supersessions.old"
         " JOIN memories AS newer ON newer.number = supersessions.memory"
-        " WHERE newer.date <= ? ORDER BY newer.path, memories.path",
+        " WHERE +newer.date <= ? ORDER BY newer.path, memories.path",  # the plus: begin with the few supersessions
         (until.isoformat() if until else "9999",),
     )
     found: dict[int, list[int]] = {}

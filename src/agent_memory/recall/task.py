@@ -23,7 +23,7 @@ from agent_memory.model import Term
 from agent_memory.recall import ranking
 from agent_memory.recall.ranking import Candidate, Scored, Statistics
 
-TOKENS = 200
+TOKENS = 32
 """Of a long task, this many of its weightiest tokens are searched for."""
 
 CANDIDATES = 128
@@ -47,10 +47,10 @@ FLOOR = 0.15
 """Share of a task's weight that one of the five best memories must cover."""
 
 _GENERIC = """
-what when where which who whom whose why how do does did done doing have has had having i me my mine we us our ours you
-your yours he him his she her hers its them theirs can could should would may might must shall am been being were from
-up down out about over under again further once here all any both each few more most other some own same so than too very
-just also please make sure need needs want wants get gets got now new use using work write add
+what when where which who whom whose why how do does did done doing have has had having i me my mine we us our ours
+you your yours he him his she her hers its them theirs can could should would may might must shall am been being were
+from up down out about over under again further once here all any both each few more most other some own same so than
+too very just also please make sure need needs want wants get gets got now new use using work write add
 """
 GENERIC = frozenset(stem(word) for word in _GENERIC.split())
 
