@@ -187,7 +187,7 @@ class Term:
 
     Attributes:
         name: What matched: a token, or the name of a rule.
-        field: Where: "title", "about", "text", "passage", "exact", "rule".
+        field: Where: "memory", "passage", "beside" (a neighbouring passage), "exact", "feedback", or "rule".
         value: Points it added.
         note: Numbers behind it, for people.
     """

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from agent_memory.errors import NotFound, Unreadable
 from agent_memory.index import lookup, postings
-from agent_memory.index.analysis import stem
+from agent_memory.index.analysis import stem, stems_of
 from agent_memory.index.sqlite import Index
 from agent_memory.index.where import Where
-from agent_memory.model import Hit, Record, SearchResult
+from agent_memory.model import Hit, Record, SearchResult, Term
 from agent_memory.recall import query as queries
 from agent_memory.recall import ranking, task
 from agent_memory.recall.bare import Clause
 from agent_memory.recall.query import Query
 from agent_memory.recall.snippet import snippet, without_heading
+
+_MARKS = ".,;:!?()[]{}\"'`*<>"
 
 Reader = Callable[[Record], str]
 """Gives the body of a memory."""
@@ -73,7 +75,19 @@ def for_task(index: Index, text: str, *, agent: str, today: date, limit: int, re
     """Return the memories nearest to a task text; none where nothing is relevant."""
     ranked, tokens = task.rank(index, text, agent=agent, today=today, limit=limit, explain=True)
     ranked = [s for s in ranked if s.score >= task.WORTH * ranked[0].score]
-    return SearchResult(query=text, hits=_hits(index, ranked, tokens, read), total=len(ranked))
+    written = {token: word.strip(_MARKS) for word in reversed(text.split()) for token in stems_of(word)}
+    hits = [
+        replace(hit, terms=tuple(_as_written(term, written) for term in hit.terms))
+        for hit in _hits(index, ranked, tokens, read)
+    ]
+    return SearchResult(query=text, hits=tuple(hits), total=len(ranked))
+
+
+def _as_written(term: Term, written: Mapping[str, str]) -> Term:
+    """Name a term by the task's own word; one that the task does not have came by feedback."""
+    if term.name in written:
+        return replace(term, name=written[term.name])
+    return replace(term, field="feedback") if term.field == "memory" else term
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def snippet(text: str, tokens: Collection[str], *, width: int = WIDTH) -> tuple[
         # A stem and its words begin alike: look closer only where that is so.
         if beginnings.search(fold(text[a:b])) and (hit := wanted.intersection(stems_of(text[a:b]))):
             marks.append((i, hit))
-    first = _best_window(chunks, marks, width)
+    first = 0 if len(text) <= width else _best_window(chunks, marks, width)
     start = chunks[first][0] if chunks else 0
     end = start
     for _, stop in chunks[first:]:
