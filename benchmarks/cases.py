@@ -83,9 +83,10 @@ def walk(root: Path) -> int:
 
 def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     """A whole `memory search` process, nothing changed."""
-    MemoryStore.open(root).sync()
-    time.sleep(0.3)
-    MemoryStore.open(root).sync()
+    with MemoryStore.open(root) as store:
+        store.sync()
+        time.sleep(0.3)
+        store.sync()
     command = [str(Path(sys.executable).with_name("memory")), "--root", str(root), "search", QUERY]
     floor = [sys.executable, "-c", "import sqlite3, click"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}

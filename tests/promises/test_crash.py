@@ -195,7 +195,8 @@ def test_a_killed_build_of_many_files_leaves_nobody_behind_who_holds_the_lock(qu
             if done >= 640:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        MemoryStore.open(root, progress=progress).sync()
+        with MemoryStore.open(root, progress=progress) as store:
+            store.sync()
 
     assert Child(build).wait() == -signal.SIGKILL
     with MemoryStore.open(root, lock_timeout=5.0) as store:

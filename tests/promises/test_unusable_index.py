@@ -147,7 +147,8 @@ def test_an_index_that_cannot_grow_does_not_stop_an_answer(root: Path, largest: 
         (root / INDEX).unlink()
     elif state == "behind":
         (root / "api/2026-01-05-note.md").write_text("# Note\n\nnothing\n")
-        MemoryStore.open(root, clock=clock).sync()
+        with MemoryStore.open(root, clock=clock) as store:
+            store.sync()
         (root / "api/2026-01-05-note.md").write_text("# Note\n\nalpha\n" + "again and again\n" * 400)
     else:
         fill(root, first=1)

@@ -57,9 +57,9 @@ def scan(folder: Folder, *, now_ns: int, why: str, copy: bool, progress: Progres
     fallback = f"{why}; answered from the files, without writing an index"
     try:
         report = sync(index, folder, now_ns=now_ns, timeout=0, force=True, helpers=True, progress=progress)
-    except sqlite3.DatabaseError:
+    except BaseException as error:
         index.close()
-        if not copy:
+        if not copy or not isinstance(error, sqlite3.DatabaseError):
             raise
         return scan(folder, now_ns=now_ns, why=why, copy=False, progress=progress)
     return Opened(index=index, report=report, fallback=fallback)

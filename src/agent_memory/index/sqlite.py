@@ -169,9 +169,10 @@ class Index:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         index = cls(_connect(path, timeout=1.0, create=True), path=path)
-        index.connection.execute("PRAGMA journal_mode = OFF")
-        index.connection.execute("PRAGMA synchronous = OFF")
-        index.make()
+        with _closed_if_it_fails(index.connection):
+            index.connection.execute("PRAGMA journal_mode = OFF")
+            index.connection.execute("PRAGMA synchronous = OFF")
+            index.make()
         return index
 
     def make(self) -> None:
@@ -342,9 +343,19 @@ class Index:
 def _connect(path: Path | None, *, timeout: float, create: bool = False) -> sqlite3.Connection:
     name = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
     connection = sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    with _closed_if_it_fails(connection):
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+@contextlib.contextmanager
+def _closed_if_it_fails(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
