@@ -113,6 +113,13 @@ def create(path: Path, data: bytes, *, scratch: Path) -> None:
                 os.unlink(temporary)
 
 
+def take_back(path: Path) -> None:
+    """Remove a file that was created a moment ago and that nobody was told of."""
+    with _storage_errors(path):
+        os.unlink(path)
+        sync_folder(path.parent)
+
+
 def replace(path: Path, data: bytes, *, scratch: Path) -> None:
     """Put `data` in the place of the file at `path`, durably; its permissions stay.
 

@@ -208,6 +208,11 @@ class Folder:
                 atomic.create(target, data, scratch=self._scratch)
             except FileExistsError:
                 continue
+            if os.path.lexists(self.root / ARCHIVE / path):
+                # The name came free this moment because its memory was archived: two files must not share one id. The
+                # archive has the name before the folder loses it, so whoever took it second sees this.
+                atomic.take_back(target)
+                continue
             return path
         raise Conflict(f"ten thousand memories are named like {name(1)}", hint="give it a more telling topic")
 
