@@ -113,6 +113,7 @@ def of_search(result: SearchResult, *, explain: bool) -> dict[str, object]:
         "query": result.query,
         "hits": [of_hit(hit, explain=explain) for hit in result.hits],
         "total": result.total,
+        "complete": result.complete,
         "fallback": result.fallback or None,
         "suggestion": result.suggestion or None,
         "problems": of_problems(result.problems),

@@ -120,7 +120,9 @@ def _print_terms(terms: Sequence[Term], score: float, indent: str) -> None:
 def _say_more(result: SearchResult, limit: int) -> None:
     if result.total > len(result.hits):
         more = f"; more with --limit {min(result.total, 10 * limit)}" if len(result.hits) >= limit else ""
-        say(dim(f"\n{len(result.hits)} of {plural(result.total, 'memory', 'memories')} that match{more}"))
+        count = plural(result.total, "memory", "memories")
+        of = count if result.complete else f"more than {count}"
+        say(dim(f"\n{len(result.hits)} of {of} that match{more}"))
 
 
 def _say_nothing(store: MemoryStore, result: SearchResult, agent: str | None) -> None:

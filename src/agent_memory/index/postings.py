@@ -31,8 +31,8 @@ def any_of(tokens: Iterable[str]) -> str:
 
 def candidates(
     index: Index, tokens: Sequence[str], condition: str, parameters: Sequence[object], limit: int
-) -> dict[int, str]:
-    """Return number -> path of the memories that fit best by the engine's own BM25.
+) -> tuple[dict[int, str], bool]:
+    """Return number -> path of the memories that fit best by the engine's own BM25, and whether those are all.
 
     Which of several equally good rows are taken at the end does not depend on the order in which they were indexed.
 
@@ -57,7 +57,7 @@ def candidates(
         equal = [number for number, rank in index.connection.execute(found, values) if rank == last]
         paths = _paths(index, equal)
         numbers += sorted(equal, key=paths.__getitem__)[: limit - len(numbers)]
-    return _paths(index, list(dict.fromkeys(numbers)))
+    return _paths(index, list(dict.fromkeys(numbers))), len(rows) <= limit
 
 
 def _paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:

@@ -155,12 +155,12 @@ def _rank(
     exact_weights = {word: weights.get(stem(word), 0.0) for word in exact}
     scored = []
     most = max(postings.CANDIDATES, limit)
-    found = postings.candidates(index, [*stems, *exact], condition, parameters, most)
+    found, complete = postings.candidates(index, [*stems, *exact], condition, parameters, most)
     for number, path in found.items():
         title, about, passages, written = postings.token_texts(index, number)
         candidate = ranking.Candidate(number, path, title, about, passages, written)
         scored.append(ranking.score(candidate, weights, exact_weights, statistics, explain=explain))
-    return sorted(scored, key=lambda s: (-s.score, s.path)), len(found) < most
+    return sorted(scored, key=lambda s: (-s.score, s.path)), complete
 
 
 def _with_successors(index: Index, ranked: list[ranking.Scored], keep: list[Clause]) -> list[ranking.Scored]:

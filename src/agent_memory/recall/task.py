@@ -169,7 +169,7 @@ def lend(scored: Sequence[Scored], days: Sequence[Sequence[int]]) -> list[Scored
 def _scored(
     index: Index, weights: Mapping[str, float], statistics: Statistics, seen: _Seen, *, explain: bool = False
 ) -> list[tuple[Scored, Candidate]]:
-    found = postings.candidates(index, list(weights), *seen.condition, CANDIDATES)
+    found, _ = postings.candidates(index, list(weights), *seen.condition, CANDIDATES)
     pairs = []
     for number, path in found.items():
         candidate = Candidate(number, path, *postings.token_texts(index, number))
