@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.promises.support import IN_MEMORY
+from tests.promises.support import IN_MEMORY, time_limit
 
 
 @pytest.fixture
@@ -21,3 +21,10 @@ def quick(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="promises-", dir=IN_MEMORY) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def limit() -> Iterator[None]:
+    """A minute for a test of what could hang."""
+    with time_limit(60):
+        yield

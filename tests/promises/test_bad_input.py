@@ -18,7 +18,6 @@ from tests.promises.support import (
     indexed,
     open_to_nobody,
     plant,
-    time_limit,
 )  # fmt: skip
 
 from agent_memory.model import Problem, SyncReport
@@ -29,18 +28,14 @@ LONG = "x" * 252 + ".md"
 EVIL = "---\nname: !!python/object/apply:os.system [true]\n---\nbeta\n"
 MANY_TAGS = f"---\ntags: [{', '.join(f't{n}' for n in range(10_000))}]\n---\nbeta\n"
 
+pytestmark = pytest.mark.usefixtures("limit")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "store"
     plant(root, {GOOD: "# Good\n\nalpha\n"})
     return root
-
-
-@pytest.fixture(autouse=True)
-def limit() -> Iterator[None]:
-    with time_limit(60):
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,22 +18,18 @@ from tests.promises.damage import (
     size,
     store_with_hits,
 )
-from tests.promises.support import clock, time_limit
+from tests.promises.support import clock
 
 from agent_memory.index.sqlite import Index
 from agent_memory.index.sync import INDEX
 from agent_memory.store import MemoryStore
 
+pytestmark = pytest.mark.usefixtures("limit")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return store_with_hits(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def limit() -> Iterator[None]:
-    with time_limit(60):
-        yield
 
 
 @pytest.mark.parametrize("name", DAMAGES)

@@ -6,12 +6,12 @@ import contextlib
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.promises.support import clock, memory_files, plant, time_limit
+from tests.promises.support import clock, memory_files, plant
 
 from agent_memory.errors import InvalidInput, MemoryStoreError, NotFound
 from agent_memory.store import MemoryStore
@@ -29,18 +29,14 @@ AGENTS = [
     "\u202egp", "-rf", ".hidden", "a\\b", "~",
 ]  # fmt: skip
 
+pytestmark = pytest.mark.usefixtures("limit")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "store"
     plant(root, {GOOD: "# Good\n\nalpha\n"})
     return root
-
-
-@pytest.fixture(autouse=True)
-def limit() -> Iterator[None]:
-    with time_limit(60):
-        yield
 
 
 def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,23 +23,18 @@ from tests.promises.support import (
     in_child,
     memory_files,
     open_to_nobody,
-    time_limit,
 )
 
 from agent_memory.errors import StorageFailed
 from agent_memory.index.sync import INDEX
 from agent_memory.store import MemoryStore
 
+pytestmark = pytest.mark.usefixtures("limit")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return store_with_hits(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def limit() -> Iterator[None]:
-    with time_limit(60):
-        yield
 
 
 # -- where nothing can be written -------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
-from agent_memory.index.where import BOUNDARY
+from agent_memory.index.where import BOUNDARY, alternatives
 
 CANDIDATES = 64
 """Rows of the full-text table that are ranked in full, unless more hits are asked for."""
@@ -17,16 +17,6 @@ OPEN = ("team", "public")
 
 _LISTED = "SELECT value FROM json_each(?)"
 _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only
-
-
-def quoted(token: str) -> str:
-    """Return a token as an FTS5 string."""
-    return '"' + token.replace('"', "") + '"'
-
-
-def any_of(tokens: Iterable[str]) -> str:
-    """Return an FTS5 expression that matches any of the tokens."""
-    return " OR ".join(quoted(token) for token in tokens)
 
 
 def candidates(
@@ -48,7 +38,7 @@ def candidates(
     )
     ranked = f"SELECT pages.rowid >> {PAGES_BITS}, rank FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}'"
     found = f"{ranked} AND {keep}"
-    values = (any_of(tokens), *parameters)
+    values = (alternatives(tokens), *parameters)
     rows = index.connection.execute(f"{found} ORDER BY rank LIMIT ?", (*values, limit + 1)).fetchall()
     numbers = [number for number, _ in rows[:limit]]
     if len(rows) > limit and rows[limit][1] == rows[limit - 1][1]:

@@ -133,10 +133,10 @@ class Where:
 
     def any_of(self, tokens: Iterable[str], columns: Sequence[str] = ()) -> str:
         """A condition: at least one of the tokens occurs, in the columns or anywhere."""
-        alternatives = " OR ".join(map(_quoted, tokens))
-        if not alternatives:
+        expression = alternatives(tokens)
+        if not expression:
             return "0"
-        return self._match(f"{{{' '.join(columns)}}} : ({alternatives})" if columns else alternatives)
+        return self._match(f"{{{' '.join(columns)}}} : ({expression})" if columns else expression)
 
     def _match(self, expression: str) -> str:
         return f"memories.number IN (SELECT pages.rowid >> 10 FROM pages WHERE pages MATCH {self._put(expression)})"
@@ -180,6 +180,11 @@ def too_broad(pattern: Pattern) -> InvalidQuery:
         position=pattern.position,
         hint="write more letters of it",
     )
+
+
+def alternatives(tokens: Iterable[str]) -> str:
+    """Return a full-text expression that any of the tokens matches; "" for none."""
+    return " OR ".join(map(_quoted, tokens))
 
 
 def _quoted(tokens: str) -> str:

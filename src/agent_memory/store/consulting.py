@@ -119,10 +119,14 @@ class Consulting(Writing):
         rows = "SELECT DISTINCT agent FROM memories WHERE agent <> ''"
         return self._index.read(lambda index: [agent for (agent,) in index.connection.execute(rows)])
 
-    def _known(self, agent: str) -> str:
-        """Return a usable name; where there are cards, it must be known. Without cards, nobody can tell who exists."""
+    def _known(self, agent: str, team: dict[str, Card] | None = None) -> str:
+        """Return a usable name; where there are cards, it must be known. Without cards, nobody can tell who exists.
+
+        Args:
+            team: The cards, where the caller has read them already.
+        """
         name = naming.check_agent(agent)
-        team = self._cards()
+        team = self._cards() if team is None else team
         return name if not team or name in team else scopes.check_known(name, {*team, *self._owners()})
 
     def _question(self, reference: str, agent: str) -> Record:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
 from agent_memory.model import Briefing
 from agent_memory.store.consulting import Consulting
 from agent_memory.store.remembering import Remembering
+
+if TYPE_CHECKING:
+    from agent_memory.team.card import Card
 
 LONGEST_TASK = 1_000_000
 """Characters of the longest task that is read."""
@@ -48,7 +52,8 @@ class FirstStep(Consulting, Remembering):
         """
         from agent_memory.recall import briefing, search  # noqa: PLC0415  not for a search
 
-        agent = self._known(agent)
+        team = self._cards()
+        agent = self._known(agent, team)
         if not task.strip():
             raise InvalidInput("the task is empty", hint="say what the agent is going to do")
         if len(task) > LONGEST_TASK:
@@ -62,7 +67,7 @@ class FirstStep(Consulting, Remembering):
         questions = tuple(q for q in self.open_consultations(agent) if q.date <= today)
         made = briefing.briefing(
             agent=agent, found=found, read=self._body, budget=budget, today=today,
-            documents=self._documents(agent), consultations=questions,
+            documents=self._documents(team.get(agent)), consultations=questions,
         )  # fmt: skip
         if not receipt:
             return made
@@ -84,11 +89,11 @@ class FirstStep(Consulting, Remembering):
         ranked, _ = self._index.read(lambda index: tasks.rank(index, task, agent=reader, today=today, limit=limit))
         return tuple(scored.path for scored in ranked)
 
-    def _documents(self, agent: str) -> tuple[str, ...]:
-        """Shared documents that the agent's card names, with what is wrong with them."""
+    def _documents(self, card: Card | None) -> tuple[str, ...]:
+        """Shared documents that a card names, with what is wrong with them."""
         from agent_memory.team import cards  # noqa: PLC0415  not for a search
 
-        card, project = self._cards().get(agent), cards.project_of(self.root)
+        project = cards.project_of(self.root)
         if card is None or project is None:
             return ()
         found = cards.documents(card, project, limit_bytes=_DOCUMENT_BYTES)
