@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 DateSource = Literal["front_matter", "name", "text", "file_time"]
@@ -240,19 +241,53 @@ class SearchResult:
     problems: tuple[Problem, ...] = ()
 
 
+Form = Literal["full", "summary", "line"]
+"""How much of a memory is handed over: the whole text, the parts of it that matter for the task, or one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What happened to a file or folder after a day.
+
+    Attributes:
+        commits: Commits that touched it, under its later names too.
+        vanished: It is not there any more, and git does not say where it went.
+        last: Day of the last of those commits.
+        moved_to: Where it is now, relative to what the given path was relative to; "" where it did not move.
+    """
+
+    commits: int = 0
+    vanished: bool = False
+    last: dt.date | None = None
+    moved_to: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Briefed:
     """One memory in a briefing.
 
     Attributes:
-        form: How much of it is there: the whole text, a part of it, or one line.
         why: What spoke for it, in words.
+        score: 0 for what is handed over for another reason than the task.
+        age: Days from its date to the day of the briefing.
+        status: What held on that day: as in `Record`, or "expired".
+        changed: Files it names -> what happened to them since; those that did not change are missing.
     """
 
     record: Record
-    form: Literal["full", "summary", "line"]
+    form: Form
     why: str
-    score: float
+    score: float = 0.0
+    age: int = 0
+    status: str = "active"
+    changed: Mapping[str, Changed] = field(default_factory=dict)
+
+
+class Named(NamedTuple):
+    """A shared document that a card names, and one phrase about what is wrong with it, or ""."""
+
+    path: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,9 +296,10 @@ class Briefing:
 
     Attributes:
         markdown: The text to hand over; never larger than the budget.
-        left_out: Relevant memories that did not fit, best first.
+        memories: Those that matter for the task, best first.
+        left_out: What did not fit: memories best first, then answers and questions.
         consultations: Open questions that are addressed to the agent.
-        documents: Shared documents that the agent's card names; those that are missing say so.
+        answers: What others answered to the agent's own questions and no earlier briefing had.
         tokens: Size of `markdown`, four bytes of UTF-8 counted as one token.
         arms: The ways of ranking that took part.
         receipt: Id of the receipt; "" where none was left.
@@ -276,9 +312,15 @@ class Briefing:
     left_out: tuple[Record, ...]
     nothing_relevant: bool
     tokens: int
-    consultations: tuple[Record, ...] = ()
-    documents: tuple[str, ...] = ()
+    consultations: tuple[Briefed, ...] = ()
+    answers: tuple[Briefed, ...] = ()
+    documents: tuple[Named, ...] = ()
     arms: tuple[str, ...] = ("bm25", "feedback")
     receipt: str = ""
     fallback: str = ""
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Size of `markdown` in UTF-8."""
+        return len(self.markdown.encode("utf-8", "backslashreplace"))

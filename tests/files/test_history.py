@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_memory.files.history import Changed, History, changes, sentence
+from agent_memory.files.history import History, changes, sentence
+from agent_memory.model import Changed
 
 BEFORE, DAY, AFTER, LATER = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3), date(2026, 4, 1)
 TEXT = "".join(f"line {n} of a file that is long enough to be known again\n" for n in range(20))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
+from typing import Any
 
 import click
 
@@ -27,19 +27,14 @@ from agent_memory.cli.render import flowed, note, on_terminal, readable
 @click.option(
     "--budget", metavar="N", type=COUNT, default=2000, show_default=True, help="Tokens at most (4 bytes each)."
 )
+@click.option("--budget-bytes", metavar="N", type=COUNT, help="Bytes at most, where that is less.")
 @click.option("--file", "files", metavar="PATH", multiple=True, help="A file that the task touches; repeatable.")
+@click.option("--branch", metavar="NAME", default="", help="The branch of the work; its words count as the task's.")
 @click.option("--now", metavar="DAY", type=DAY, help="The day of the task, instead of today.")
+@click.option("--git/--no-git", default=True, help="Ask git whether files that memories name have changed (default).")
 @shared_options
 @pass_call
-def command(
-    call: Call,
-    agent: str,
-    task: str | None,
-    task_file: str | None,
-    budget: int,
-    files: tuple[str, ...],
-    now: date | None,
-) -> None:
+def command(call: Call, /, agent: str, task: str | None, task_file: str | None, **how: Any) -> None:
     """Print what the team knows that matters for a task.
 
     Nothing in the task is syntax. The answer is Markdown for the agent to read at its First Step: the memories that
@@ -52,7 +47,7 @@ def command(
 
         task = read_text(task_file)
     with call.store() as store:
-        briefing = store.first_step(agent=agent, task=task or "", budget=budget, files=files, now=now)
+        briefing = store.first_step(agent=agent, task=task or "", **how)
     if call.json:
         from agent_memory.cli.json_output import of_briefing, print_json
 

@@ -11,7 +11,7 @@ import click
 from agent_memory.cli.render import on_terminal
 
 if TYPE_CHECKING:
-    from agent_memory.model import Briefing, Hit, Memory, Problem, Record, SearchResult, SyncReport
+    from agent_memory.model import Briefed, Briefing, Hit, Memory, Problem, Record, SearchResult, SyncReport
 
 VERSION = 1
 """Raised when a field goes away or changes its meaning; new fields may come at any time."""
@@ -125,20 +125,40 @@ def of_briefing(briefing: Briefing) -> dict[str, object]:
     return {
         "agent": briefing.agent,
         "markdown": briefing.markdown,
-        "memories": [
-            {"id": b.record.id, "path": b.record.path, "form": b.form, "why": b.why, "score": b.score}
-            for b in briefing.memories
-        ],
+        "memories": [_of_briefed(one) for one in briefing.memories],
         "left_out": [{"id": record.id, "path": record.path} for record in briefing.left_out],
         "nothing_relevant": briefing.nothing_relevant,
         "tokens": briefing.tokens,
-        "consultations": [{"id": record.id, "path": record.path} for record in briefing.consultations],
-        "documents": list(briefing.documents),
+        "bytes": briefing.bytes,
+        "consultations": [_of_briefed(one) for one in briefing.consultations],
+        "answers": [_of_briefed(one) for one in briefing.answers],
+        "documents": [{"path": path, "problem": problem or None} for path, problem in briefing.documents],
         "arms": list(briefing.arms),
         "receipt": briefing.receipt or None,
         "fallback": briefing.fallback or None,
         "problems": of_problems(briefing.problems),
     }
+
+
+def _of_briefed(one: Briefed) -> dict[str, object]:
+    record = one.record
+    return {
+        "id": record.id,
+        "path": record.path,
+        "form": one.form,
+        "why": one.why,
+        "score": one.score,
+        "agent": record.agent,
+        "date": record.date.isoformat(),
+        "age_days": one.age,
+        "status": one.status,
+        "superseded_by": list(record.superseded_by),
+        "changed_since": [
+            {"file": file, "commits": c.commits, "vanished": c.vanished, "last": c.last.isoformat() if c.last else None,
+             "moved_to": c.moved_to or None}
+            for file, c in one.changed.items()
+        ],
+    }  # fmt: skip
 
 
 def of_report(report: SyncReport) -> dict[str, object]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent_memory.files.listing import printable
+from agent_memory.model import Changed
 
 NAMED = 3
 """Files that a sentence names at most."""
@@ -31,23 +32,6 @@ _LOG = (  # every setting of the user that changes what is printed is set here
     *("-c", "log.follow=false", "-c", "diff.relative=false"),
     *("log", "-z", "--format=%x01%H %cs", "--name-status", "--no-color", "--no-notes", "--no-merges"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """What happened to a file or folder after a day.
-
-    Attributes:
-        commits: Commits that touched it, under its later names too.
-        vanished: It is not there any more, and git does not say where it went.
-        last: Day of the last of those commits.
-        moved_to: Where it is now, relative to what the given path was relative to; "" where it did not move.
-    """
-
-    commits: int = 0
-    vanished: bool = False
-    last: date | None = None
-    moved_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ class Receipt:
         at: When, as an ISO time with its offset.
         task_hash: First 16 hex digits of the sha256 of the task.
         left_out: Ids of relevant memories that did not fit.
+        answers: Ids of answers to the agent's questions, which come back once.
         arms: Ways of ranking that ran.
     """
 
@@ -54,6 +55,7 @@ class Receipt:
     tokens: int = 0
     memories: tuple[Handed, ...] = ()
     left_out: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
     nothing_relevant: bool = False
     arms: tuple[str, ...] = ()
 
@@ -124,6 +126,7 @@ def receipt_for(briefing: Briefing, *, task: str, budget: int, at: datetime, arm
         tokens=briefing.tokens,
         memories=tuple(Handed(b.record.id, b.record.fingerprint, b.form) for b in briefing.memories),
         left_out=tuple(record.id for record in briefing.left_out),
+        answers=tuple(briefed.record.id for briefed in briefing.answers),
         nothing_relevant=briefing.nothing_relevant,
         arms=tuple(arms),
     )
@@ -186,6 +189,7 @@ def receipt_of(line: bytes) -> Receipt:
         tokens=fields.count("tokens"),
         memories=tuple(Handed(*handed) for handed in fields.triples("memories")),
         left_out=fields.texts("left_out"),
+        answers=fields.texts("answers"),
         nothing_relevant=fields.values.get("nothing_relevant") is True,
         arms=fields.texts("arms"),
     )

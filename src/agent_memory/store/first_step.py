@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
-from agent_memory.model import Briefing
+from agent_memory.index import lookup
+from agent_memory.model import Briefing, Named
 from agent_memory.store.consulting import Consulting
 from agent_memory.store.remembering import Remembering
+from agent_memory.team import scopes
 
 if TYPE_CHECKING:
+    from agent_memory.model import Changed, Hit, Record, SearchResult
     from agent_memory.team.card import Card
 
 LONGEST_TASK = 1_000_000
 """Characters of the longest task that is read."""
 
+ANSWERS = timedelta(days=90)
+"""An answer that is older than this comes back no more, whether a receipt says that it was handed over or not."""
+
 _DOCUMENT_BYTES = 1_000_000
+_BRANCH_WORD = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+|[^\W_]+")  # a ticket stays whole
+_BRANCH_KINDS = frozenset(
+    "fix bugfix hotfix feat feature chore refactor docs test release task wip user users dev main master develop trunk"
+    " head dependabot renovate claude codex cursor".split()
+)
 
 
 class FirstStep(Consulting, Remembering):
@@ -31,9 +45,12 @@ class FirstStep(Consulting, Remembering):
         agent: str,
         task: str,
         budget: int = 2000,
+        budget_bytes: int | None = None,
         files: Sequence[str] = (),
+        branch: str = "",
         limit: int = 10,
         now: date | None = None,
+        git: bool = True,
         receipt: bool = True,
     ) -> Briefing:
         """Return what the team already learned that matters for a task, inside a budget, or that there is nothing.
@@ -42,33 +59,37 @@ class FirstStep(Consulting, Remembering):
             agent: Who starts the task; its card says what else to read.
             task: What the agent was told, as it is; nothing in it is syntax.
             budget: Tokens the briefing may have (four bytes of UTF-8 are counted as one).
-            files: Paths that the task touches.
+            budget_bytes: Bytes it may have, where that is less.
+            files: Paths that the task touches, absolute or relative to the project; they need not exist.
+            branch: The branch the work is done on; its words count as words of the task.
             now: The day of the task, today by default; memories after it do not exist.
+            git: Ask git whether the files changed that the memories name.
             receipt: Note what was handed over; `memory receipts` shows it.
 
         Raises:
             InvalidInput: The task is blank or far too long, or the budget holds no briefing.
             NotFound: There are cards, and neither a card nor a memory of this agent.
         """
-        from agent_memory.recall import briefing, search  # noqa: PLC0415  not for a search
+        from agent_memory.recall import briefing  # noqa: PLC0415  not for a search
 
-        team = self._cards()
-        agent = self._known(agent, team)
-        if not task.strip():
-            raise InvalidInput("the task is empty", hint="say what the agent is going to do")
-        if len(task) > LONGEST_TASK:
-            raise InvalidInput(f"the task has {len(task):,} characters", hint=f"at most {LONGEST_TASK:,}")
+        agent, card, project = self._who(agent)
         today = now or self._clock().date()
-        text = " ".join((task, *files))
-        found = self._index.read(
-            lambda index: search.for_task(index, text, agent=agent, today=today, limit=limit, read=self._body)
+        text = _text_of(task, files, branch, project)
+        found = self._found(text, agent, today, limit)
+        changed, silent = self._changed(project, found.hits, today) if git and project else ({}, "")
+        around = briefing.Around(
+            documents=_documents(card, project),
+            answers=self._new_answers(agent, today),
+            questions=tuple(q for q in self.open_consultations(agent) if q.date <= today),
+            changed=changed,
         )
-        found = replace(found, fallback=self._index.fallback, problems=self._index.report.problems)
-        questions = tuple(q for q in self.open_consultations(agent) if q.date <= today)
-        made = briefing.briefing(
-            agent=agent, found=found, read=self._body, budget=budget, today=today,
-            documents=self._documents(team.get(agent)), consultations=questions,
-        )  # fmt: skip
+        found = replace(
+            found,
+            fallback="; ".join(filter(None, (self._index.fallback, silent))),
+            problems=(*self._index.report.problems, *(card.problems if card else ())),
+        )
+        request = briefing.Request(agent=agent, today=today, budget=budget, budget_bytes=budget_bytes)
+        made = briefing.briefing(found, self._body, request, around)
         if not receipt:
             return made
         return replace(
@@ -89,12 +110,92 @@ class FirstStep(Consulting, Remembering):
         ranked, _ = self._index.read(lambda index: tasks.rank(index, task, agent=reader, today=today, limit=limit))
         return tuple(scored.path for scored in ranked)
 
-    def _documents(self, card: Card | None) -> tuple[str, ...]:
-        """Shared documents that a card names, with what is wrong with them."""
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _who(self, agent: str) -> tuple[str, Card | None, Path | None]:
+        """Return an agent that is known, its card, and the project."""
         from agent_memory.team import cards  # noqa: PLC0415  not for a search
 
         project = cards.project_of(self.root)
-        if card is None or project is None:
-            return ()
-        found = cards.documents(card, project, limit_bytes=_DOCUMENT_BYTES)
-        return tuple(f"{d.path} ({d.problem})" if d.problem else d.path for d in found)
+        card = cards.card_of(project, naming.check_agent(agent)) if project else None
+        if card is None:  # its card has another name, or it has none, or nobody knows it: then say who there is
+            team = self._cards()
+            agent = self._known(agent, team)
+            card = team.get(agent)
+        return card.agent if card else agent, card, project
+
+    def _found(self, text: str, agent: str, today: date, limit: int) -> SearchResult:
+        """Return the memories that matter, as they were on a day: what came later had not replaced them.
+
+        Ids of memories that the agent may not see are not told either.
+        """
+        from agent_memory.recall import search  # noqa: PLC0415  not for a search
+
+        found = self._index.read(
+            lambda index: search.for_task(index, text, agent=agent, today=today, limit=limit, read=self._body)
+        )
+        newer = [id_ for hit in found.hits for id_ in hit.record.superseded_by]
+        if not newer:
+            return found
+        marks = ",".join("?" * len(newer))
+        known = self._index.read(lambda index: lookup.records(index, f"memories.id IN ({marks})", newer))
+        seen = {r.id: scopes.may_read(r.visibility, r.agent, agent) for r in known if r.date <= today}
+        return replace(found, hits=tuple(replace(hit, record=_as_seen(hit.record, seen)) for hit in found.hits))
+
+    def _changed(self, project: Path, hits: Sequence[Hit], today: date) -> tuple[dict[int, dict[str, Changed]], str]:
+        """Return what happened to the files that memories name, and why git says nothing, or ""."""
+        from agent_memory.store import anchors  # noqa: PLC0415  not for a search
+
+        records = [hit.record for hit in hits]
+        named = self._index.read(lambda index: anchors.files_named(index, records))
+        return anchors.changed_since(project, records, named, until=today)
+
+    def _new_answers(self, agent: str, today: date) -> tuple[Record, ...]:
+        """Return the answers to an agent's questions that no earlier briefing of it had, oldest first."""
+        answers = [a for a in self.answers_for(agent, since=today - ANSWERS) if a.date <= today]
+        return tuple(answer for answer in answers if not self.was_handed(answer.id, agent))
+
+
+def _as_seen(record: Record, seen: Mapping[str, bool]) -> Record:
+    """Return a record without the successors that are not there yet, or that may not be named.
+
+    Args:
+        seen: Id of a successor that is there -> whether it may be named.
+    """
+    by = [id_ for id_ in record.superseded_by if id_ in seen]
+    undone = record.status == "superseded" and record.superseded_by and not by
+    status = "active" if undone else record.status
+    return replace(record, status=status, superseded_by=tuple(id_ for id_ in by if seen[id_]))
+
+
+def _text_of(task: str, files: Sequence[str], branch: str, project: Path | None) -> str:
+    """Return what is searched for: the task, the paths as memories name them, and the words of the branch.
+
+    Raises:
+        InvalidInput: The task is blank, or all of it far too long.
+    """
+    if not task.strip():
+        raise InvalidInput("the task is empty", hint="say what the agent is going to do")
+    words = [word for word in _BRANCH_WORD.findall(branch) if word.lower() not in _BRANCH_KINDS]
+    text = " ".join((task, *(_path_of(file, project) for file in files), *words))
+    if len(text) > LONGEST_TASK:
+        raise InvalidInput(f"the task has {len(text):,} characters", hint=f"at most {LONGEST_TASK:,}")
+    return text.encode("utf-8", "replace").decode()  # what is no text in the words of a call
+
+
+def _path_of(file: str, project: Path | None) -> str:
+    """Return a path relative to the project, where it lies there; of others the last two parts."""
+    home = "" if project is None else str(project)
+    path = os.path.normpath(f"{home}/{file}" if home and not file.startswith("/") else file) if file.strip() else ""
+    if home and path.startswith(f"{home}/"):
+        return path[len(home) + 1 :]
+    return "/".join([part for part in path.split("/") if part not in ("", ".", "..")][-2:])
+
+
+def _documents(card: Card | None, project: Path | None) -> tuple[Named, ...]:
+    """Return the shared documents that a card names, with what is wrong with them."""
+    from agent_memory.team import cards  # noqa: PLC0415  not for a search
+
+    if card is None or project is None:
+        return ()
+    return tuple(Named(d.path, d.problem) for d in cards.documents(card, project, limit_bytes=_DOCUMENT_BYTES))

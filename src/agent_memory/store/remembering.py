@@ -147,6 +147,13 @@ class Remembering(Reading):
         said = self._feedback([])
         return receipts.counts(self._receipts([]), said) if shown else receipts.counts((), islice(said, RECENT))
 
+    def was_handed(self, memory: str, agent: str) -> bool:
+        """Whether a receipt says that an agent was handed a memory, or an answer to a question of its own."""
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        shown = self._receipts([], containing=receipts.quoted(memory))
+        return any(r.agent == agent and (memory in r.answers or memory in {h.id for h in r.memories}) for r in shown)
+
     # -- the ledger -----------------------------------------------------------------------------------------------
 
     def _receipts(self, problems: list[Problem], *, containing: bytes = b"") -> Iterator[Receipt]:

@@ -18,7 +18,7 @@ from agent_memory.files.listing import printable
 from agent_memory.model import Problem
 from agent_memory.team.card import Card, parse
 
-__all__ = ["Card", "SharedDocument", "Team", "documents", "parse", "project_of", "read_cards", "read_team"]
+__all__ = ["Card", "SharedDocument", "Team", "card_of", "documents", "parse", "project_of", "read_cards", "read_team"]
 
 LARGEST = 256 * 1024
 """Bytes of the largest card that is read."""
@@ -62,6 +62,14 @@ def project_of(root: Path) -> Path | None:
 def read_cards(project: Path) -> dict[str, Card]:
     """Return the cards below `.claude/agents/` by agent; see `Team.cards`."""
     return read_team(project).cards
+
+
+def card_of(project: Path, agent: str) -> Card | None:
+    """Return the card of an agent that lies where one looks first, `<agent>.md`; None says nothing about the others."""
+    path = f"{CARDS}/{agent}.md"
+    text, _ = _read(_resolved(project), path, LARGEST)
+    card = parse(path, text) if text is not None else None
+    return card if card and card.agent == agent else None
 
 
 def read_team(project: Path) -> Team:
