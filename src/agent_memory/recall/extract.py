@@ -28,7 +28,7 @@ _LABEL = (
     r"update[ds]?|correct(?:ion|ed)|edit(?:ed)?|obsolete|outdated|superseded|revoked|withdrawn"
     r"|\u043e\u0431\u043d\u043e\u0432\u043b\u0435\u043d\u043e"
 )
-_CORRECTS = re.compile(rf"(?:[-*+]\s)?[\W_]*(?:{_LABEL})\b", re.IGNORECASE)
+_CORRECTS = re.compile(rf"(?:\A|\n\n)[\W_]*(?:{_LABEL})\b", re.IGNORECASE)
 _TAKES_BACK = re.compile(
     rf"[\W_]*(?:{_LABEL}|but|however|except|unless|instead|yet|although|only|not|no|never|so|therefore|since then|later"
     r"|meanwhile|(?:that|this|it|which) (?:was|is|were)"
@@ -94,7 +94,7 @@ def summary(body: str, weights: Mapping[str, float], room: int, *, opening: int 
     chosen: set[int] = set()
     texts = [i for i, part in enumerate(given) if part.kind in ("text", "item")]
     first = [i for i in texts[:opening] if _FINISHED.search(given[i].text)]
-    for i in (*first, *(i for i, part in enumerate(given) if _CORRECTS.match(part.text))):
+    for i in (*first, *(i for i, part in enumerate(given) if _CORRECTS.search(part.text))):
         chosen = _with(given, chosen, i, room * 2 // 3)
     worth = [_worth(part.text, weights) for part in given]
     total = sum(weights.values()) or 1.0

@@ -24,7 +24,8 @@ _BRACKET = re.compile(
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
-    r"[\s/]*(?:[>\uff1e\ufe65\u203a\u27e9\u3009\u232a\u276d\u276f]|&(?:amp;)*(?:gt|\#0*62|\#x0*3e);?)?", re.IGNORECASE
+    r"[\s/]*(?:[>\uff1e\ufe65\u203a\u27e9\u3009\u232a\u276d\u276f]|(?:&(?:amp;)*(?:gt|\#0*62|\#x0*3e);?|\\u003e|%3e))",
+    re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:amp;)*\#?\w{1,31};")
 _LINE = re.compile(r"\r\n?|\n")
