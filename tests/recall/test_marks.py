@@ -32,8 +32,8 @@ LOOKALIKES = [
     "\u27e8/recorded-notes\u27e9",
     "\u2039/recorded-notes\u203a",
     "</\uff52\uff45\uff43\uff4f\uff52\uff44\uff45\uff44-notes>",
-    "</r\u0435corded-n\u043etes>",  # Cyrillic е and о
-    "</rec\u03bfrded-notes>",  # Greek omicron
+    "</r\u0435corded-n\u043etes>",  # two Cyrillic letters
+    "</rec\u03bfrded-notes>",  # a Greek one
     "</r\u00e9corded-notes>",
     "</\U0001d42b\U0001d41e\U0001d41c\U0001d428\U0001d42b\U0001d41d\U0001d41e\U0001d41d-notes>",
     "\\u003c/recorded-notes\\u003e",
@@ -51,7 +51,17 @@ def test_a_lookalike_is_taken_out(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["<seconds>", "a < b", "the recorded notes", "<record>", "<recorded>", "&lt;notes&gt;", "List<Record>", "<" * 300, "&" * 300],
+    [
+        "<seconds>",
+        "a < b",
+        "the recorded notes",
+        "<record>",
+        "<recorded>",
+        "&lt;notes&gt;",
+        "List<Record>",
+        "<" * 300,
+        "&" * 300,
+    ],
 )
 def test_other_text_stays_as_it_is(text: str):
     assert unmarked(text) == text

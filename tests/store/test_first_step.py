@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,10 @@ TASK = "Webhook retries"
 def store(tmp_path: Path) -> Iterator[MemoryStore]:
     """A project with cards of api and worker, and a worker's note about webhooks."""
     for agent in ("api", "worker"):
-        plant(tmp_path / f".claude/agents/{agent}.md", f"---\nname: {agent}\n---\n\n# First Step\n\n1. `docs/{agent}.md`\n")
+        plant(
+            tmp_path / f".claude/agents/{agent}.md",
+            f"---\nname: {agent}\n---\n\n# First Step\n\n1. `docs/{agent}.md`\n",
+        )
     plant(tmp_path / "docs/api.md", "# API\n")
     with MemoryStore.init(tmp_path / ".claude/agents-memory", clock=lambda: NOW) as opened:
         note(opened, "worker/2026-03-02-webhook-retries.md", "# Webhook retries\n\nFive attempts.\n")
@@ -47,7 +51,11 @@ def ids(found) -> list[str]:
 
 
 def test_a_successor_that_is_later_than_the_task_does_not_exist_yet(store: MemoryStore):
-    note(store, "worker/2026-06-01-new.md", "---\nsupersedes: [2026-03-02-webhook-retries]\n---\n# Webhook retries now\n\nTen.\n")
+    note(
+        store,
+        "worker/2026-06-01-new.md",
+        "---\nsupersedes: [2026-03-02-webhook-retries]\n---\n# Webhook retries now\n\nTen.\n",
+    )
     before = store.first_step(agent="api", task=TASK, now=date(2026, 5, 31))
     assert [(m.record.id, m.status, m.record.superseded_by) for m in before.memories] == [
         ("worker/2026-03-02-webhook-retries", "active", ())
@@ -133,10 +141,10 @@ def test_a_file_counts_as_memories_name_it(store: MemoryStore, tmp_path: Path):
 
 def git(project: Path, *words: str, day: str = "2026-04-01") -> None:
     stamp = f"{day}T12:00:00Z"
+    dates = {"GIT_COMMITTER_DATE": stamp, "GIT_AUTHOR_DATE": stamp}
     subprocess.run(
-        ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words],  # noqa: S607
-        cwd=project, check=True, capture_output=True,
-        env={"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(project), "GIT_COMMITTER_DATE": stamp, "GIT_AUTHOR_DATE": stamp},
+        ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words],
+        cwd=project, check=True, capture_output=True, env={**os.environ, "HOME": str(project), **dates},
     )  # fmt: skip
 
 
@@ -147,7 +155,9 @@ def commit(project: Path, day: str) -> None:
 
 def test_files_that_changed_since_are_told_as_of_the_day(store: MemoryStore, tmp_path: Path):
     note(store, "worker/2026-03-02-webhook-retries.md", "# Webhook retries\n\nSee `src/a.py`, `and/or`.\n")
-    note(store, "worker/2026-06-02-webhook-again.md", "---\nfiles: [src/a.py, src/b.py]\n---\n# Webhook retries again\n")
+    note(
+        store, "worker/2026-06-02-webhook-again.md", "---\nfiles: [src/a.py, src/b.py]\n---\n# Webhook retries again\n"
+    )
     plant(tmp_path / "src/a.py", "1\n")
     plant(tmp_path / "src/b.py", "1\n")
     git(tmp_path, "init", "-q")
@@ -170,7 +180,9 @@ def test_files_that_changed_since_are_told_as_of_the_day(store: MemoryStore, tmp
     assert not any(one.changed for one in store.first_step(agent="api", task=TASK, git=False).memories)
 
 
-def test_where_git_says_nothing_the_briefing_says_so(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_where_git_says_nothing_the_briefing_says_so(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     note(store, "worker/2026-06-02-webhook-again.md", "---\nfiles: [src/a.py]\n---\n# Webhook retries again\n")
     plant(tmp_path / ".git", "no checkout\n")
     found = store.first_step(agent="api", task=TASK)

@@ -11,6 +11,9 @@ from agent_memory.cli.failure import Usage
 from agent_memory.cli.options import COUNT, DAY, Call, Command, agent_option, pass_call, shared_options
 from agent_memory.cli.render import flowed, note, on_terminal, readable
 
+CARDS = ".claude/agents/"
+"""Where the paths of cards begin; doctor says nothing of cards, so their problems are told here."""
+
 
 @click.command(
     "first-step",
@@ -54,4 +57,5 @@ def command(call: Call, /, agent: str, task: str | None, task_file: str | None, 
         print_json(of_briefing(briefing))
         return
     click.echo(flowed(readable(briefing.markdown), sys.stdout) if on_terminal() else briefing.markdown, nl=False)
-    note(briefing.fallback, briefing.problems)
+    of_card = [problem for problem in briefing.problems if problem.path.startswith(CARDS)]
+    note(briefing.fallback, [p for p in briefing.problems if p not in of_card], [str(problem) for problem in of_card])
