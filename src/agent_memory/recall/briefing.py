@@ -95,8 +95,8 @@ def briefing(found: SearchResult, read: Callable[[Record], str], request: Reques
     nothing = "" if found.hits else _NOTHING
     waiting = [record.id for record in (*(hit.record for hit in found.hits), *around.answers, *around.questions)]
     room = _room(request, size(head + END + nothing + _left_out(waiting, 0)))
-    spare = min(room // 8, max((size(_left_out([id_] * len(waiting), 1000)) for id_ in waiting), default=0))
-    room -= spare  # so that at least one of those that do not fit can be named
+    spare = min(room // 8, max(map(size, waiting), default=0) + 30)  # to name at least one of those that do not fit
+    room -= spare
     named = _documents(around.documents, room // _TEAM)
     room -= size(named)
     pack = _Pack(read=read, today=request.today, changed=around.changed)
@@ -157,10 +157,11 @@ def _left_out(ids: Sequence[str], room: int) -> str:
     """The line about what did not fit, with as many of its ids as there is room for."""
     if not ids:
         return ""
+    names = [plain(id_, 400) for id_ in ids] if room > 0 else []
     text = short = f"\n{len(ids)} more did not fit\n"
-    for most in range(1, len(ids) + 1):
-        named = [*(plain(id_, 400) for id_ in ids[:most]), *([extract.GAP] if most < len(ids) else [])]
-        longer = f"{short[:-1]} (memory show ID): {', '.join(named)}\n"
+    for most in range(1, len(names) + 1):
+        named = ", ".join([*names[:most], *([extract.GAP] if most < len(ids) else [])])
+        longer = f"{short[:-1]} (memory show ID): {named}\n"
         if size(longer) - size(short) > room:
             break
         text = longer
@@ -332,7 +333,7 @@ def _titled(name: str, said: str, words: str) -> str:
 
 def _safe(text: str) -> str:
     """Take out what looks like our marks, also where it stands in two fields."""
-    return "\n".join(map(unmarked, text.split("\n")))
+    return text if unmarked(text) is text else "\n".join(map(unmarked, text.split("\n")))
 
 
 def _untitled(body: str, name: str) -> str:

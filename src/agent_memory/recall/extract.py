@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from agent_memory.index.analysis import analyse
+from agent_memory.index.analysis import fold, stems_of
 from agent_memory.recall.marks import size
 
 Kind = Literal["heading", "text", "item", "code", "table"]
@@ -99,15 +99,14 @@ def summary(body: str, weights: Mapping[str, float], room: int, *, opening: int 
     worth = [_worth(part.text, weights) for part in given]
     total = sum(weights.values()) or 1.0
     prior = _priors(given, total)
-    left = {i for i, part in enumerate(given) if part.kind != "heading"}
+    left = {i for i, part in enumerate(given) if part.kind != "heading" and size(part.text) <= room}
     while left:
         have = {token for i in chosen for token in worth[i]}
         gains = {i: _gain(worth[i], have) + prior[i] for i in left - chosen}
-        if not gains:
-            break
-        best = max(gains, key=lambda i: (gains[i] / (size(given[i].text) + _SPREAD), -i))
-        left.remove(best)
-        if gains[best] >= _ENOUGH * total:
+        left = {i for i, gain in gains.items() if gain >= _ENOUGH * total}  # a gain never grows again
+        if left:
+            best = max(left, key=lambda i: (gains[i] / (size(given[i].text) + _SPREAD), -i))
+            left.remove(best)
             chosen = _with(given, chosen, best, room)
     speaks = any(worth[i] for i in chosen) or not any(worth)
     return _joined(given, chosen) if speaks else ""
@@ -251,7 +250,13 @@ def _sentences(text: str) -> list[str]:
 
 
 def _worth(text: str, weights: Mapping[str, float]) -> dict[str, float]:
-    return {token: weights[token] for token in weights.keys() & set(analyse(text).stems)} if weights else {}
+    """Return what a text has of the weights. A stem and its words begin alike: only what begins so is taken apart."""
+    plain = fold(text)
+    begin = {beginning for token in weights if (beginning := token[: min(4, max(1, len(token) - 1))]) in plain}
+    if not begin:
+        return {}
+    chunks = [chunk for chunk in text.split() if any(map(fold(chunk).__contains__, begin))]
+    return {token: weights[token] for chunk in chunks for token in stems_of(chunk) if token in weights}
 
 
 def _priors(given: Sequence[Part], total: float) -> list[float]:

@@ -55,7 +55,7 @@ def unmarked(text: str) -> str:
             closing = _CLOSING.match(text, end)
             at = closing.end() if closing else end
         found = _BRACKET.search(text, max(at, found.end()))
-    return "".join([*parts, text[at:]])
+    return "".join([*parts, text[at:]]) if parts else text
 
 
 def quoted(text: str) -> str:

@@ -80,9 +80,9 @@ def why(hit: Hit, most: int = WORDS) -> str:
     Args:
         most: Words to name.
     """
-    words = _weighty(hit, "memory")[:most]
+    words = _weighty(hit, "memory", most)
     if not words:
-        near = _weighty(hit, "feedback")[:most]
+        near = _weighty(hit, "feedback", most)
         return f"shares {', '.join(near)} with the best matches" if near else "stands in for a note that matches"
     stems = set(analyse(hit.record.name).stems)
     title = [word for word in words if stems.intersection(analyse(word).stems)]
@@ -102,14 +102,16 @@ def weights(hit: Hit) -> dict[str, float]:
     return found
 
 
-def _weighty(hit: Hit, field: str) -> list[str]:
+def _weighty(hit: Hit, field: str, most: int) -> list[str]:
     """Return the words that carried a hit, weightiest first, each once in whatever form it stood in the task."""
     terms = [term for term in hit.terms if term.field == field]
     strongest = max((term.value for term in terms), default=0.0)
     found: dict[tuple[str, ...], str] = {}
     for term in terms:
+        if len(found) == most or term.value < _WEAK * strongest:
+            break  # the largest come first
         stems = tuple(analyse(term.name).stems)
-        if term.value >= _WEAK * strongest and _means_something(term.name, stems):
+        if _means_something(term.name, stems):
             found.setdefault(stems, plain(term.name, _LONGEST_WORD))
     return list(found.values())
 
