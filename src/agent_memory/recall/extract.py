@@ -48,6 +48,7 @@ _STRESS = 0.15
 _FADED = 0.25  # what a word counts that the summary has already
 _ENOUGH = 0.08  # share of all weight that a part must bring
 _LONG = 360  # bytes of a paragraph that may be cut between sentences
+_MOST = 40  # parts that are looked at closely
 _SPREAD = 160  # bytes that every part seems to cost more, or short ones would always win
 
 
@@ -70,13 +71,17 @@ class Part(NamedTuple):
 def parts(body: str) -> list[Part]:
     """Take a text apart; the parts are the text, but for blank lines and rules."""
     found: list[Part] = []
+    above: list[int] = []  # the headings that what follows stands under
     for one in _glued(_blocks(re.split(r"\r\n?|\n", body))):
+        while one.level and above and found[above[-1]].level >= one.level:
+            above.pop()
         first, *rest = _sentences(one.text) if one.kind in ("text", "item") else [one.text]
-        needs = (*_headings(found, one.level or 7), *_lead(found, one.kind))
+        needs = (*above, *_lead(found, one.kind))
+        start = len(found)
         found.append(Part(one.kind, first, one.level, one.before, needs))
-        start = len(found) - 1
         beside = (*needs, start) if one.kind == "item" else needs
         found += [Part("text", sentence, 0, " ", beside) for sentence in rest]
+        above += [start] if one.level else []
     return found
 
 
@@ -99,7 +104,9 @@ def summary(body: str, weights: Mapping[str, float], room: int, *, opening: int 
     worth = [_worth(part.text, weights) for part in given]
     total = sum(weights.values()) or 1.0
     prior = _priors(given, total)
+    points = [(sum(w.values()) + prior[i]) / (size(given[i].text) + _SPREAD) for i, w in enumerate(worth)]
     left = {i for i, part in enumerate(given) if part.kind != "heading" and size(part.text) <= room}
+    left = set(sorted(left, key=lambda i: (-points[i], i))[:_MOST])
     while left:
         have = {token for i in chosen for token in worth[i]}
         gains = {i: _gain(worth[i], have) + prior[i] for i in left - chosen}
@@ -210,14 +217,6 @@ def _glued(blocks: Iterable[_Block]) -> Iterator[_Block]:
             last = block
     if last:
         yield last
-
-
-def _headings(found: Sequence[Part], level: int) -> Iterator[int]:
-    """Yield the positions of the headings above `level` that what follows `found` stands under."""
-    for i in range(len(found) - 1, -1, -1):
-        if found[i].kind == "heading" and found[i].level < level:
-            level = found[i].level
-            yield i
 
 
 def _lead(found: Sequence[Part], kind: Kind) -> tuple[int, ...]:
