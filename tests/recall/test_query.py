@@ -88,7 +88,7 @@ def store(memories, *, page=2):
         files = {(number, f, f in m.files) for f in (*m.files, *m.mentions)}
         db.executemany("INSERT INTO files (memory, file, declared) VALUES (?, ?, ?)", files)
         title, title_exact = analyse_joined(m.name + " " + m.id.split("/")[-1].replace("-", " "))
-        about, about_exact = analyse_joined(" ".join([m.description, *m.tags, m.type]))
+        about, about_exact = analyse_joined(" ".join([m.description, *m.tags, *m.files, m.type]))
         passages = [analyse_joined(m.body[s.start : s.end]) for s in m.sections]
         for n in range(0, max(1, len(passages)), page):
             text = " ¶ ".join(stems for stems, _ in passages[n : n + page])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import date
+from itertools import chain
+from typing import Any
 
 from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
@@ -45,12 +48,13 @@ def candidates(
         last = rows[limit][1]
         numbers = [number for number, rank in rows if rank != last]
         equal = [number for number, rank in index.connection.execute(found, values) if rank == last]
-        paths = _paths(index, equal)
-        numbers += sorted(equal, key=paths.__getitem__)[: limit - len(numbers)]
-    return _paths(index, list(dict.fromkeys(numbers))), len(rows) <= limit
+        path_of = paths(index, equal)
+        numbers += sorted(equal, key=path_of.__getitem__)[: limit - len(numbers)]
+    return paths(index, list(dict.fromkeys(numbers))), len(rows) <= limit
 
 
-def _paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:
+def paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:
+    """Return number -> path of some memories."""
     query = f"SELECT number, path FROM memories WHERE number IN ({_LISTED})"  # however many there are
     return dict(index.connection.execute(query, (str(list(numbers)),)))
 
@@ -70,31 +74,42 @@ def token_texts(index: Index, number: int) -> tuple[str, str, tuple[str, ...], s
 
 def having(index: Index, token: str) -> int:
     """Return in how many rows of the full-text table a token occurs (one row a memory, more for long ones)."""
-    known = _remembered(index)
+    known = remembered(index, "having")
     if token not in known:
         row = index.connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (token,)).fetchone()
         known[token] = int(row[0]) if row else 0
     return int(known[token])
 
 
+def rows_having(index: Index, numbers: Collection[int]) -> Counter[str]:
+    """Return in how many rows of some memories each token occurs; what they add to `having`."""
+    rows = index.connection.execute(
+        "SELECT title || about || text || exact FROM json_each(?) CROSS JOIN pages"
+        f" ON pages.rowid BETWEEN value << {PAGES_BITS} AND (value << {PAGES_BITS}) + {(1 << PAGES_BITS) - 1}",
+        (str(list(numbers)),),
+    )
+    return Counter(chain.from_iterable(set(text.split()) for (text,) in rows))
+
+
 def totals(index: Index) -> tuple[int, float, float]:
     """Return the number of memories, the mean tokens of a memory and the mean tokens of a passage."""
-    known = _remembered(index)
-    if "" not in known:  # no token is empty
+    known = remembered(index, "totals")
+    if "all" not in known:
         sizes = "SELECT count(*), total(tokens), total(passages) FROM memories"
         memories, tokens, passages = index.connection.execute(sizes).fetchone()
-        known[""], known[" memory"], known[" passage"] = memories, tokens / (memories or 1), tokens / (passages or 1)
-    return int(known[""]), known[" memory"], known[" passage"]
+        known["all"] = (int(memories), tokens / (memories or 1), tokens / (passages or 1))
+    found: tuple[int, float, float] = known["all"]
+    return found
 
 
-def _remembered(index: Index) -> dict[str, float]:
-    """What was counted since the index last changed."""
+def remembered(index: Index, name: str) -> dict[Any, Any]:
+    """Return what was noted under a name since the index last changed; whoever asks may note more."""
     (version,) = index.connection.execute("PRAGMA data_version").fetchone()
     now = (version, index.connection.total_changes)
-    if index.counted_at != now:
-        index.counts.clear()
-        index.counted_at = now
-    return index.counts
+    if index.known_at != now:
+        index.known.clear()
+        index.known_at = now
+    return index.known.setdefault(name, {})
 
 
 def passage(index: Index, number: int, position: int) -> tuple[str, int, int, int]:
@@ -103,6 +118,13 @@ def passage(index: Index, number: int, position: int) -> tuple[str, int, int, in
         'SELECT heading, start, "end", line FROM passages WHERE memory = ? AND position = ?', (number, max(position, 0))
     ).fetchone()
     return row or ("", 0, 0, 1)
+
+
+def written(index: Index, numbers: Sequence[int]) -> dict[int, tuple[str, date]]:
+    """Return memory -> its agent and its day."""
+    query = f"SELECT number, agent, date FROM memories WHERE number IN ({_LISTED})"
+    rows = index.connection.execute(query, (str(list(numbers)),))
+    return {number: (agent, date.fromisoformat(day)) for number, agent, day in rows}
 
 
 def same_day(index: Index, numbers: Sequence[int]) -> list[list[int]]:

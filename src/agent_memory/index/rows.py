@@ -76,7 +76,7 @@ def _pages(
     """Rows of the full-text table: (title, about, text, exact), the first two only on the first page."""
     stem = memory.id.rpartition("/")[2]
     title, title_exact = analyse_joined(f"{memory.name} {stem.replace('-', ' ')}")
-    about, about_exact = analyse_joined(f"{memory.description} {' '.join(memory.tags)} {memory.type}")
+    about, about_exact = analyse_joined(" ".join((memory.description, *memory.tags, *memory.files, memory.type)))
     limit = max(PAGE, sum(lengths) // ((1 << PAGES_BITS) - 2))
     start, count = 0, 0
     bounds = []

@@ -65,7 +65,7 @@ memories = Table(
     Column("passages", Integer, nullable=False),
     Index("memories_by_id", "id"),
     Index("memories_by_agent", "agent"),
-    Index("memories_by_date", "date"),
+    Index("memories_by_day", "date", "agent"),
     Index("memories_archived", "archived"),
     Index("memories_sizes", "tokens", "passages"),  # the averages of BM25, without reading the table
 )

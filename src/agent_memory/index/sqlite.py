@@ -11,13 +11,14 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from agent_memory.files import atomic
 from agent_memory.index import analysis
 from agent_memory.index.rows import PAGES_BITS, Rows
 from agent_memory.model import Problem, Stat
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables; `migrations_notes/index-schema-<n>.md` says what changed."""
 
 APPLICATION = 0x414D5331  # "AMS1" in the header of the file, for `file` and for other programs
@@ -101,8 +102,10 @@ class Index:
         self.connection = connection
         self.path = path
         self._identity = _identity(path) if path else None
-        self.counts: dict[str, float] = {}  # see `postings`
-        self.counted_at = (0, 0)
+        self.known: dict[
+            str, dict[Any, Any]
+        ] = {}  # what was worked out since the last change; see `postings.remembered`
+        self.known_at = (0, 0)
 
     # -- opening ------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ STATE = (
 
 Stream = Literal["title", "about", "text"]
 STREAMS: tuple[Stream, ...] = ("title", "about", "text")
-"""Where words are looked for: in the name, in description, tags and type, in the body."""
+"""Where words are looked for: in the name, in description, tags, files and type, in the body."""
 
 Column = Literal["agent", "type", "status", "tag"]
 _COLUMNS = {"agent": "memories.agent", "type": "memories.type", "status": f"({STATE})"}
@@ -129,7 +129,7 @@ class Where:
 
     def phrase(self, tokens: Iterable[str], columns: Sequence[str]) -> str:
         """A condition: the tokens stand side by side in one of the columns; a single token is a word."""
-        return self._match(f"{{{' '.join(columns)}}} : {_quoted(' '.join(tokens))}")
+        return self._match(f"{{{' '.join(columns)}}} : {quoted(' '.join(tokens))}")
 
     def any_of(self, tokens: Iterable[str], columns: Sequence[str] = ()) -> str:
         """A condition: at least one of the tokens occurs, in the columns or anywhere."""
@@ -184,11 +184,11 @@ def too_broad(pattern: Pattern) -> InvalidQuery:
 
 def alternatives(tokens: Iterable[str]) -> str:
     """Return a full-text expression that any of the tokens matches; "" for none."""
-    return " OR ".join(map(_quoted, tokens))
+    return " OR ".join(map(quoted, tokens))
 
 
-def _quoted(tokens: str) -> str:
-    """A string of the full-text language; nothing inside it is syntax."""
+def quoted(tokens: str) -> str:
+    """Return tokens as a string of the full-text language; nothing inside it is syntax."""
     return '"' + tokens.replace('"', '""') + '"'
 
 

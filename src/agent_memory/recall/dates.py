@@ -15,8 +15,8 @@ from agent_memory.errors import InvalidQuery
 
 FORMS = (
     "write 2026, 2026-03, 2026-03-02, [2026-01 TO 2026-06], >=2026-03, today, yesterday, last week, this quarter,"
-    " last 30 days, 3 weeks ago, march 2026, last spring, since 2026-03, before june, between 2026-01 and 2026-03;"
-    " quote several words or join them by dashes"
+    " last 30 days, 3 weeks ago, march 2026, 3 march 2026, last spring, since 2026-03, before june,"
+    " between 2026-01 and 2026-03; quote several words or join them by dashes"
 )
 
 
@@ -48,6 +48,8 @@ _NAMED = {
     "winter": (12, 3),
 }
 """Name -> its first month and its number of months."""
+
+_MONTHS_BY_NAME = {name: first for name, (first, months) in _NAMED.items() if months == 1}
 
 _NUMBERS = {
     "a": 1, "an": 1, **{name: i for i, name in enumerate("one two three four five six seven eight nine ten".split(), 1)}
@@ -170,9 +172,26 @@ def _period(words: list[str], today: date) -> _Span:
             return _Span(_back(today, _count(number), _unit(unit)), today)
         case [str(word), str(name)] if word in _LAST or word in _THIS:
             return _relative(name, today, last=word in _LAST)
-        case [str(name), str(year)] if len(year) == 4:
-            return _months(int(year), *_named(name))
+        case [*names] if len(names) > 1:
+            return _spelt(names, today)
     raise ValueError(words)
+
+
+def _spelt(words: list[str], today: date) -> _Span:
+    """`march 2026`, `3 march 2026`, or the latest third of March that has begun: `3 march`."""
+    if words[0] in _NAMED and len(words) == 2 and len(words[1]) == 4:
+        return _months(int(words[1]), *_named(words[0]))
+    day, name, *year = words
+    if name not in _MONTHS_BY_NAME or len(day) > 2 or len(year) > 1:
+        raise ValueError(words)
+    return _day(int(day), _MONTHS_BY_NAME[name], year, today)
+
+
+def _day(day: int, month: int, year: list[str], today: date) -> _Span:
+    if year:
+        return _around(date(int(year[0]), month, day), "day")
+    this = date(today.year, month, day)
+    return _around(this if this <= today else date(today.year - 1, month, day), "day")
 
 
 def _numbered(text: str) -> _Span:

@@ -19,7 +19,7 @@ class Document:
         state: The status that holds.
         files: Paths the memory speaks about, declared or named in the body.
         title: Stems of the name and of the file's name.
-        about: Stems of description, tags and type.
+        about: Stems of description, tags, type and the files it declares.
         text: Stems of the body, with `¶` between passages.
         exact: Written forms that differ from their stems, of all of these.
     """
@@ -52,7 +52,7 @@ def document(memory: Memory, *, state: str) -> Document:
     """Return what a query sees of `memory`, analysed as the index does it."""
     stem = memory.id.rpartition("/")[2]
     title = analyse(f"{memory.name} {stem.replace('-', ' ')}")
-    about = analyse(f"{memory.description} {' '.join(memory.tags)} {memory.type}")
+    about = analyse(" ".join((memory.description, *memory.tags, *memory.files, memory.type)))
     passages = [analyse(memory.body[section.start : section.end]) for section in memory.sections]
     text: list[str] = []
     for passage in passages:

@@ -44,7 +44,7 @@ from agent_memory.recall.ranking import Candidate, Statistics
 
 DUPLICATE = 0.25
 REVISION = 0.70
-TOPIC = 0.62
+TOPIC = 0.50
 """Revision points from which two memories are on one topic: where their scores are close, the later is the better."""
 COPY = 0.9
 """Likeness from which two memories repeat each other, whoever wrote them and whenever."""

@@ -2,7 +2,7 @@
 
 Pure functions over token texts and statistics; no engine, no clock. A score is the sum of its terms:
 
-- *memory*: BM25 over title, about (description, tags, type) and text with field weights;
+- *memory*: BM25 over title, about (description, tags, type, files) and text with field weights;
 - *passage*: BM25 of the best passage, in which the passages beside it count a little;
 - *exact*: a small addition where the written form occurs, not only the stem.
 
@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from agent_memory.model import Term
 
-K1 = 1.2
+K1 = 1.8
 B = 0.75
-TITLE = 3.0
+TITLE = 4.0
 """Weight of an occurrence in the title, in occurrences in the text."""
 ABOUT = 2.0
 PASSAGE = 0.5
@@ -48,11 +49,11 @@ class Statistics:
 
     def weight(self, token: str) -> float:
         """Inverse document frequency as Lucene has it; never negative."""
-        n = self.having.get(token, 0)
+        n = min(self.having.get(token, 0), self.memories)  # a very long memory is counted several times
         return math.log(1 + (self.memories - n + 0.5) / (n + 0.5))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """The tokens of one memory, space-separated.
 
@@ -69,6 +70,17 @@ class Candidate:
     about: str
     passages: tuple[str, ...]
     exact: str
+
+    @cached_property
+    def words(self) -> tuple[list[str], list[str], list[list[str]]]:
+        """The tokens of title, about and each passage."""
+        return self.title.split(), self.about.split(), [passage.split() for passage in self.passages]
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Every token of title, about and passages."""
+        title, about, passages = self.words
+        return frozenset().union(title, about, *passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +118,21 @@ def score(
         weights: Query stem -> its weight.
         exact_weights: Query word as written -> weight of its stem.
     """
-    passages = [passage.split() for passage in candidate.passages]
+    title, about, passages = candidate.words
     found = [_count(words, weights) for words in passages]
     lengths = [len(words) for words in passages]
     terms: list[Term] = []
-    total = _memory(candidate, weights, statistics, found, sum(lengths), terms if explain else None)
+    fields = _count(title, weights), _count(about, weights), _together(found)
+    total = _memory(fields, sum(lengths), weights, statistics, terms if explain else None)
     best, points = _best_passage(weights, statistics, found, lengths)
     total += PASSAGE * points
-    for word in filter(exact_weights.__contains__, dict.fromkeys(candidate.exact.split())):
-        value = EXACT * exact_weights[word]
-        total += value
-        if explain:
-            terms.append(Term(name=word, field="exact", value=value))
+    if exact_weights:
+        written = set(candidate.exact.split())
+        for word in filter(written.__contains__, exact_weights):
+            value = EXACT * exact_weights[word]
+            total += value
+            if explain:
+                terms.append(Term(name=word, field="exact", value=value))
     if explain:
         terms += _explain_passage(best, weights, statistics, found, lengths)
     return Scored(
@@ -133,21 +148,23 @@ def _count(words: Iterable[str], wanted: Mapping[str, float]) -> dict[str, int]:
     return counts
 
 
-def _memory(
-    candidate: Candidate,
-    weights: Mapping[str, float],
-    statistics: Statistics,
-    found: Sequence[Mapping[str, int]],
-    length: int,
-    terms: list[Term] | None,
-) -> float:
-    """BM25 of the whole memory: occurrences in all fields, weighted, saturated once."""
-    title = _count(candidate.title.split(), weights)
-    about = _count(candidate.about.split(), weights)
+def _together(found: Sequence[Mapping[str, int]]) -> dict[str, int]:
     text: dict[str, int] = {}
     for counts in found:
         for token, n in counts.items():
             text[token] = text.get(token, 0) + n
+    return text
+
+
+def _memory(
+    fields: tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int]],
+    length: int,
+    weights: Mapping[str, float],
+    statistics: Statistics,
+    terms: list[Term] | None,
+) -> float:
+    """BM25 of the whole memory: occurrences in title, about and text, weighted, saturated once."""
+    title, about, text = fields
     total = 0.0
     for token in sorted({*title, *about, *text}):
         places = (title.get(token, 0), about.get(token, 0), text.get(token, 0))

@@ -1,188 +1,218 @@
 """The memories nearest to a task text, which may be four words or a two-page specification; nothing in it is syntax.
 
-1. *Weigh* its tokens: rare ones count more, words that every task has (please, should, make) hardly, parts of
-   identifiers less than words.
+1. *Weigh* its tokens: rare ones count more, words that every task has (please, should, make) hardly.
 2. *Feed back*: the tokens that the best memories share are searched for as well, with small weights.
-3. *Neighbours*: notes that an agent wrote on the same day lend each other a little.
+3. *Rules*: notes of the same agent's day lend each other a little; the agent's own memories and those of a time that
+   the task names gain a little; of two on one topic with close scores the later goes first.
 4. *Supersession*: the newest of a chain takes the chain's best score.
 5. *Floor*: where even the best memories cover too little of what the task speaks of, nothing is relevant.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import chain, islice
 from typing import NamedTuple
 
 from agent_memory.index import postings
 from agent_memory.index.analysis import analyse, stem
+from agent_memory.index.population import Population
 from agent_memory.index.sqlite import Index
-from agent_memory.model import Term
-from agent_memory.recall import ranking
+from agent_memory.recall import likeness, ranking, rules
 from agent_memory.recall.ranking import Candidate, Scored, Statistics
+from agent_memory.recall.times import spoken
 
-TOKENS = 32
+LONGEST = 2000
+"""Different tokens of a task that are looked at; what a longer one has behind them is not."""
+
+TOKENS = 48
 """Of a long task, this many of its weightiest tokens are searched for."""
 
-CANDIDATES = 128
-"""Rows of the full-text table that are ranked in full."""
+FEW = 8
+"""Up to as many tokens the engine's BM25 chooses the candidates; of more, having them tells enough."""
 
-POWER = 1.15
-COMPOUND = 0.5
+FIRST = 24
+"""Memories that are ranked in full to find the best, whose tokens are fed back."""
+
+CANDIDATES = 48
+"""Memories that are ranked in full with those tokens, besides the `KEPT` best of before."""
+
+KEPT = 8
+
+REMEMBERED = 512
+"""Memories whose counted tokens are kept until the index changes."""
+
 GENERIC_WEIGHT = 0.3
 FEEDBACK_MEMORIES = 5
-FEEDBACK_TOKENS = 18
+FEEDBACK_TOKENS = 16
 FEEDBACK = 0.25
 """Weight of the best token that is fed back, as a share of the weightiest of the task."""
 
-SAME_DAY = (0.15, 0.075)
-"""What the notes one and two places away in the same agent's day lend."""
+BEST = 5
+FLOOR = (0.10, 0.23)
+"""Share of a task's weight that one of the `BEST` memories must cover: in the smallest store, and in a full one."""
 
-WORTH = 0.35
+FULL = (100, 60)
+"""Memories, and mean tokens of one, from which a store counts as full: few or short memories cover less by chance."""
+
+WORTH = 0.5
 """A memory is handed over if its score is at least this share of the best one's."""
 
-FLOOR = 0.15
-"""Share of a task's weight that one of the five best memories must cover."""
+LONG = 15
+"""Tokens from which a task speaks of more than one memory can cover: the floor falls with the root of their number."""
 
 _GENERIC = """
 what when where which who whom whose why how do does did done doing have has had having i me my mine we us our ours
 you your yours he him his she her hers its them theirs can could should would may might must shall am been being were
 from up down out about over under again further once here all any both each few more most other some own same so than
 too very just also please make sure need needs want wants get gets got now new use using work write add
+happen happened tell explain describe know find show give let like go come see look thing way
+codebase project system implement handle
 """
 GENERIC = frozenset(stem(word) for word in _GENERIC.split())
+"""Stems of words that ask rather than say: every task and every question about a code base has them."""
 
 
-def rank(
-    index: Index, task: str, *, agent: str | None, today: date, limit: int, explain: bool = False
-) -> tuple[list[Scored], list[str]]:
-    """Return memories best first, none later than `today`, and the tokens that were searched for.
+class Ranked(NamedTuple):
+    """An answer: memories best first, and the tokens of the task that were searched for."""
+
+    scored: list[Scored]
+    tokens: list[str]
+
+
+def rank(index: Index, task: str, *, agent: str | None, today: date, limit: int, explain: bool = False) -> Ranked:
+    """Return the memories that matter for a task, none later than `today`; none at all where nothing is relevant.
 
     Args:
-        agent: Who asks: what others keep private is not seen.
+        agent: Who asks: what others keep private does not exist for it.
         explain: Tell the addends of each score.
     """
-    stems = list(dict.fromkeys(analyse(task).stems))
-    statistics = _statistics(index, stems)
+    population = Population(index, agent=agent, today=today)
+    stems = list(islice(dict.fromkeys(analyse(task).stems), LONGEST))
+    statistics = _statistics(population, stems)
     weights = weigh(stems, statistics)
-    chosen = dict(sorted(((t, w) for t, w in weights.items() if statistics.having[t]), key=_weightiest)[:TOKENS])
-    if not chosen:
-        return [], []
-    seen = _Seen(agent, today)
-    first = _scored(index, chosen, statistics, seen)
-    if not first or covered([candidate for _, candidate in first[:5]], weights) < FLOOR:
-        return [], []
-    widened = feedback(first[:FEEDBACK_MEMORIES], chosen, index, statistics)
-    scored = [s for s, _ in _scored(index, widened, _statistics(index, widened), seen, explain=explain)]
-    scored = lend(scored, postings.same_day(index, [s.number for s in scored]))
+    searched = dict(sorted(((t, w) for t, w in weights.items() if statistics.having[t]), key=_weightiest)[:TOKENS])
+    if GENERIC.issuperset(searched):
+        return Ranked([], list(searched))
+    first = _scored(population, searched, statistics, FIRST)
+    widened = feedback(first[:FEEDBACK_MEMORIES], searched, population)
+    kept = [candidate.number for _, candidate in first[:KEPT]]
+    pairs = _scored(population, widened, _statistics(population, widened), CANDIDATES, kept, explain=explain)
+    scored = _moved(index, pairs, agent=agent, times=spoken(task, today))
+    candidates = {candidate.number: candidate for _, candidate in pairs}
+    if covered([candidates[s.number] for s in scored[:BEST]], weights) < floor(population, weights):
+        return Ranked([], list(searched))
     old_of, paths = postings.supersessions(index, until=today)
-    return _only_seen(index, ranking.supersede(scored, old_of, paths), scored, seen)[:limit], list(chosen)
-
-
-class _Seen(NamedTuple):
-    """Which memories exist for an agent on a day."""
-
-    agent: str | None
-    today: date
-
-    @property
-    def condition(self) -> tuple[str, list[object]]:
-        """SQL over `memories`, and its values."""
-        marks = ",".join("?" * len(postings.OPEN))
-        where = (
-            f"memories.date <= ? AND NOT memories.archived AND (memories.visibility IN ({marks}) OR memories.agent = ?)"
-        )
-        return where, [self.today.isoformat(), *postings.OPEN, self.agent or ""]
+    ordered = ranking.supersede(scored, old_of, paths)
+    return Ranked(_only_seen(population, ordered, scored)[:limit], list(searched))
 
 
 def weigh(stems: Sequence[str], statistics: Statistics) -> dict[str, float]:
     """Return what each token of a task is worth, those that no memory has included."""
-    return {
-        token: statistics.weight(token) ** POWER
-        * (1.0 if token.isalnum() else COMPOUND)
-        * (GENERIC_WEIGHT if token in GENERIC else 1.0)
-        for token in stems
-    }
+    return {t: statistics.weight(t) * (GENERIC_WEIGHT if t in GENERIC else 1.0) for t in stems}
 
 
-def covered(best: Sequence[Candidate], weights: Mapping[str, float]) -> float:
+def covered(best: Iterable[Candidate], weights: Mapping[str, float]) -> float:
     """Return the largest share of the task's weight that one of the memories has."""
     total = sum(weights.values())
-    if not total:
-        return 0.0
-    return max(sum(weights[t] for t in weights.keys() & _tokens(candidate)) for candidate in best) / total
+    most = max((sum(weights[t] for t in sorted(weights.keys() & c.stems)) for c in best), default=0)
+    return float(most / total) if total else 0.0
+
+
+def floor(population: Population, weights: Mapping[str, float]) -> float:
+    """Return what `covered` must reach in a store of this size, for a task of this length."""
+    full = min(1.0, population.memories / FULL[0]) * min(1.0, population.tokens / FULL[1])
+    speaking = sum(token not in GENERIC for token in weights)
+    return (FLOOR[0] + (FLOOR[1] - FLOOR[0]) * full) * math.sqrt(min(1.0, LONG / (speaking or 1)))
 
 
 def feedback(
-    best: Sequence[tuple[Scored, Candidate]], weights: Mapping[str, float], index: Index, statistics: Statistics
+    best: Sequence[tuple[Scored, Candidate]], weights: Mapping[str, float], population: Population
 ) -> dict[str, float]:
     """Return the weights with small ones added for the tokens that the best memories share."""
-    total = sum(scored.score for scored, _ in best)
+    total = sum(scored.score for scored, _ in best) or 1.0
     points: dict[str, float] = {}
     for scored, candidate in best:
-        for token, n in Counter(t for passage in candidate.passages for t in passage.split() if t.isalnum()).items():
-            points[token] = points.get(token, 0.0) + scored.score / total * n / (n + 1)
-    likely = dict(sorted(points.items(), key=_weightiest)[: 8 * FEEDBACK_TOKENS])
-    known = replace(statistics, having={token: postings.having(index, token) for token in likely})
-    worth = {token: share * known.weight(token) for token, share in likely.items() if known.having[token] > 1}
+        for token, n in Counter(chain.from_iterable(candidate.words[2])).items():
+            if token.isalnum():
+                points[token] = points.get(token, 0.0) + scored.score / total * n / (n + 1)
+    likely = sorted(points.items(), key=_weightiest)[: 8 * FEEDBACK_TOKENS]
+    known = _statistics(population, [token for token, _ in likely])
+    worth = {token: share * known.weight(token) for token, share in likely if known.having[token] > 1}
     chosen = sorted(worth.items(), key=_weightiest)[:FEEDBACK_TOKENS]
     widened = dict(weights)
-    if chosen:
+    if chosen and weights:
         scale = FEEDBACK * max(weights.values()) / chosen[0][1]
         for token, value in chosen:
             widened[token] = widened.get(token, 0.0) + scale * value
     return widened
 
 
-def _only_seen(index: Index, ordered: list[Scored], scored: Sequence[Scored], seen: _Seen) -> list[Scored]:
+def _moved(
+    index: Index,
+    pairs: Sequence[tuple[Scored, Candidate]],
+    *,
+    agent: str | None,
+    times: tuple[tuple[date, date], ...],
+) -> list[Scored]:
+    """Apply the rules that need no link between memories."""
+    candidates = {candidate.number: candidate for _, candidate in pairs}
+    written = postings.written(index, list(candidates))
+    scored = rules.lend([scored for scored, _ in pairs], postings.same_day(index, list(candidates)))
+    scored = rules.prefer(scored, written, agent=agent, times=times)
+    first = [candidates[s.number] for s in scored[: rules.PLACES]]
+    having = Counter(chain.from_iterable(candidate.stems for candidate in first))
+    among = Statistics(len(first), 1.0, 1.0, having)  # what sets these apart, not what is rare in the store
+    traits = [likeness.traits(c, among, agent=written[c.number][0], day=written[c.number][1]) for c in first]
+    return rules.later_first(scored, {known.number: known for known in traits})
+
+
+def _only_seen(population: Population, ordered: list[Scored], scored: Sequence[Scored]) -> list[Scored]:
     """Leave out what supersession brought in and the agent may not see."""
     known = {s.number for s in scored}
-    new = [s.number for s in ordered if s.number not in known]
-    allowed = known | postings.among(index, new, *seen.condition)
+    allowed = known | population.among([s.number for s in ordered if s.number not in known])
     return [s for s in ordered if s.number in allowed]
 
 
-def lend(scored: Sequence[Scored], days: Sequence[Sequence[int]]) -> list[Scored]:
-    """Add what the notes of the same agent's day lend each other.
-
-    Args:
-        days: For each agent and day the numbers of its memories, in order.
-    """
-    own = {s.number: s.score for s in scored}
-    lent: dict[int, float] = {}
-    for day in days:
-        for i, number in enumerate(day):
-            for away, share in enumerate(SAME_DAY, 1):
-                for j in (i - away, i + away):
-                    if 0 <= j < len(day):
-                        lent[number] = lent.get(number, 0.0) + share * own.get(day[j], 0.0)
-    raised = []
-    for s in scored:
-        gain = lent.get(s.number, 0.0)
-        terms = (*s.terms, Term(name="same day", field="rule", value=gain)) if gain and s.terms else s.terms
-        raised.append(replace(s, score=s.score + gain, terms=terms))
-    return sorted(raised, key=lambda s: (-s.score, s.path))
-
-
 def _scored(
-    index: Index, weights: Mapping[str, float], statistics: Statistics, seen: _Seen, *, explain: bool = False
+    population: Population,
+    weights: Mapping[str, float],
+    statistics: Statistics,
+    most: int,
+    also: Sequence[int] = (),
+    *,
+    explain: bool = False,
 ) -> list[tuple[Scored, Candidate]]:
-    found, _ = postings.candidates(index, list(weights), *seen.condition, CANDIDATES)
-    pairs = []
-    for number, path in found.items():
-        candidate = Candidate(number, path, *postings.token_texts(index, number))
-        pairs.append((ranking.score(candidate, weights, {}, statistics, explain=explain), candidate))
+    """Score the memories nearest to some tokens, and some that were found before."""
+    if not weights:
+        return []
+    found = population.best(list(weights), most) if len(weights) <= FEW else population.nearest(weights, most)
+    found |= postings.paths(population.index, also)
+    pairs = [
+        (ranking.score(candidate, weights, {}, statistics, explain=explain), candidate)
+        for candidate in _candidates(population.index, found)
+    ]
     return sorted(pairs, key=lambda pair: (-pair[0].score, pair[0].path))
 
 
-def _statistics(index: Index, tokens: Sequence[str] | Mapping[str, float]) -> Statistics:
-    return Statistics(*postings.totals(index), {token: postings.having(index, token) for token in tokens})
+def _candidates(index: Index, found: Mapping[int, str]) -> list[Candidate]:
+    kept = postings.remembered(index, "candidates")
+    candidates = []
+    for number, path in found.items():
+        if number not in kept:
+            if len(kept) >= REMEMBERED:
+                kept.clear()
+            kept[number] = Candidate(number, path, *postings.token_texts(index, number))
+        candidates.append(kept[number])
+    return candidates
 
 
-def _tokens(candidate: Candidate) -> set[str]:
-    return {t for text in (candidate.title, candidate.about, *candidate.passages) for t in text.split()}
+def _statistics(population: Population, tokens: Iterable[str]) -> Statistics:
+    having = {token: population.having(token) for token in tokens}
+    return Statistics(population.memories, population.tokens, population.passage_tokens, having)
 
 
 def _weightiest(item: tuple[str, float]) -> tuple[float, str]:

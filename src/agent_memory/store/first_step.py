@@ -107,8 +107,8 @@ class FirstStep(Consulting, Remembering):
 
         reader = naming.check_agent(agent) if agent else None
         today = now or self._clock().date()
-        ranked, _ = self._index.read(lambda index: tasks.rank(index, task, agent=reader, today=today, limit=limit))
-        return tuple(scored.path for scored in ranked)
+        found = self._index.read(lambda index: tasks.rank(index, task, agent=reader, today=today, limit=limit))
+        return tuple(scored.path for scored in found.scored)
 
     # -- inside -------------------------------------------------------------------------------------------------
 

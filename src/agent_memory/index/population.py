@@ -1,0 +1,110 @@
+"""What exists for one reader on one day, and the statistics of that: what is hidden leaves no trace in a ranking.
+
+Hidden are the archive, what was written later, and what other agents keep private.
+"""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import cast
+
+from agent_memory.index import postings
+from agent_memory.index.rows import PAGES_BITS
+from agent_memory.index.sqlite import Index
+from agent_memory.index.where import quoted
+
+POSTINGS = 6_000
+"""Occurrences that are looked at, rarest tokens first, to find candidates for a long task."""
+
+
+class Population:
+    """The memories that a reader can see on a day, without the archive.
+
+    What is counted is remembered until the index changes or another population is asked for.
+
+    Attributes:
+        memories: How many there are.
+        tokens: Mean number of tokens of a memory's text.
+        passage_tokens: Mean number of tokens of a passage.
+    """
+
+    def __init__(self, index: Index, *, agent: str | None, today: date) -> None:
+        self.index = index
+        marks = ",".join("?" * len(postings.OPEN))
+        self.condition = (
+            f"memories.date <= ? AND NOT memories.archived AND (memories.visibility IN ({marks}) OR memories.agent = ?)"
+        )
+        self.parameters: list[object] = [today.isoformat(), *postings.OPEN, agent or ""]
+        self._known = postings.remembered(index, "population")
+        if self._known.get("of") != (agent, today):
+            self._known.clear()
+            self._known["of"] = (agent, today)
+            self._look()
+        self.memories, self.tokens, self.passage_tokens = self._known["totals"]
+
+    def having(self, token: str) -> int:
+        """Return how many of the memories have a token; a very long one counts several times."""
+        counts = self._known["having"]
+        if token not in counts:
+            counts[token] = postings.having(self.index, token) - self._known["hidden having"].get(token, 0)
+        return int(counts[token])
+
+    def numbers(self, token: str) -> array[int]:
+        """Return the memories that have a token; a long one may stand there several times, as in `having`."""
+        lists = self._known["numbers"]
+        if token not in lists:
+            found = self.index.connection.execute(
+                f"SELECT rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ?", (quoted(token),)
+            )
+            hidden = self._known["hidden"]
+            lists[token] = array("q", [number for (number,) in found if number not in hidden])
+        return cast("array[int]", lists[token])
+
+    def nearest(self, weights: Mapping[str, float], limit: int) -> dict[int, str]:
+        """Return number -> path of the memories that have the weightiest tokens, however often.
+
+        Which of several equally good ones are taken at the end does not depend on the order of the index.
+        """
+        points: dict[int, float] = {}
+        looked = 0
+        for token in sorted(weights, key=lambda t: (self.having(t), t)):
+            looked += self.having(token)
+            if points and looked > POSTINGS:
+                break
+            weight = weights[token]
+            for number in dict.fromkeys(self.numbers(token)):
+                points[number] = points.get(number, 0.0) + weight
+        if len(points) > limit:
+            least = heapq.nlargest(limit, points.values())[-1]
+            sure = [number for number, value in points.items() if value > least]
+            equal = postings.paths(self.index, [number for number, value in points.items() if value == least])
+            return postings.paths(self.index, sure) | dict(
+                sorted(equal.items(), key=lambda item: item[1])[: limit - len(sure)]
+            )
+        return postings.paths(self.index, list(points))
+
+    def best(self, tokens: Sequence[str], limit: int) -> dict[int, str]:
+        """Return number -> path of the memories that are best by the engine's own BM25."""
+        condition = (self.condition, self.parameters) if self._known["hidden"] else ("", [])
+        return postings.candidates(self.index, tokens, *condition, limit)[0]
+
+    def among(self, numbers: Sequence[int]) -> set[int]:
+        """Return those of the memories that the reader can see."""
+        return postings.among(self.index, numbers, self.condition, self.parameters)
+
+    def _look(self) -> None:
+        connection = self.index.connection
+        hidden = connection.execute(f"SELECT number FROM memories WHERE NOT ({self.condition})", self.parameters)
+        self._known["hidden"] = frozenset(number for (number,) in hidden)
+        if self._known["hidden"]:
+            sizes = f"SELECT count(*), total(tokens), total(passages) FROM memories WHERE {self.condition}"
+            memories, tokens, passages = connection.execute(sizes, self.parameters).fetchone()
+            self._known["totals"] = (memories, tokens / (memories or 1), tokens / (passages or 1))
+        else:
+            self._known["totals"] = postings.totals(self.index)
+        self._known["hidden having"] = postings.rows_having(self.index, self._known["hidden"])
+        self._known["having"] = {}
+        self._known["numbers"] = {}
