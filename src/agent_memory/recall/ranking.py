@@ -80,7 +80,7 @@ class Candidate:
     def stems(self) -> frozenset[str]:
         """Every token of title, about and passages."""
         title, about, passages = self.words
-        return frozenset().union(title, about, *passages)
+        return frozenset[str]().union(title, about, *passages)
 
 
 @dataclass(frozen=True, slots=True)
