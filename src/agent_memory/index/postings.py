@@ -28,13 +28,13 @@ def candidates(
 
     Args:
         tokens: Stems and exact forms; any may match.
-        condition: SQL over the column `memories.number`, or "" for all that are not archived.
+        condition: SQL over the column `memories.number`, or "" for all that are open to the team and not archived.
         limit: Rows of the full-text table.
     """
     keep = (
         f"(pages.rowid >> {PAGES_BITS}) IN (SELECT memories.number FROM memories WHERE {condition})"
         if condition
-        else f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE archived = 1)"
+        else f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE {_kept_out(index)})"
     )
     ranked = f"SELECT pages.rowid >> {PAGES_BITS}, rank FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}'"
     found = f"{ranked} AND {keep}"
@@ -48,6 +48,15 @@ def candidates(
         paths = _paths(index, equal)
         numbers += sorted(equal, key=paths.__getitem__)[: limit - len(numbers)]
     return _paths(index, list(dict.fromkeys(numbers))), len(rows) <= limit
+
+
+def _kept_out(index: Index) -> str:
+    """SQL for what a plain search does not see; without private memories the index of archived ones serves it."""
+    known = _remembered(index)
+    private = f"visibility NOT IN {OPEN}"
+    if " private" not in known:
+        (known[" private"],) = index.connection.execute(f"SELECT count(*) FROM memories WHERE {private}").fetchone()
+    return f"archived = 1 OR {private}" if known[" private"] else "archived = 1"
 
 
 def _paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:
@@ -144,8 +153,3 @@ def among(index: Index, numbers: Sequence[int], condition: str, parameters: Sequ
     """Return those of the memories for which an SQL condition over `memories` holds."""
     query = f"SELECT number FROM memories WHERE ({condition}) AND number IN ({_LISTED})"
     return {number for (number,) in index.connection.execute(query, (*parameters, str(list(numbers))))}
-
-
-def vocabulary(index: Index) -> list[str]:
-    """Return every token of the index."""
-    return [term for (term,) in index.connection.execute("SELECT term FROM vocabulary")]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from agent_memory.index.postings import OPEN
 from agent_memory.model import Briefing
 
 VERSION = 1
@@ -43,6 +44,7 @@ class Receipt:
         at: When, as an ISO time with its offset.
         task_hash: First 16 hex digits of the sha256 of the task.
         left_out: Ids of relevant memories that did not fit.
+        private: Ids among both that were private when they were handed over, also where the memory is gone since.
         arms: Ways of ranking that ran.
     """
 
@@ -54,6 +56,7 @@ class Receipt:
     tokens: int = 0
     memories: tuple[Handed, ...] = ()
     left_out: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
     nothing_relevant: bool = False
     arms: tuple[str, ...] = ()
 
@@ -77,11 +80,16 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A receipt and what came of it; the last word on each memory counts."""
+    """A receipt and what came of it; the last word on each memory counts.
+
+    Attributes:
+        hidden: Memories of the receipt that are private to another than the reader; they are named nowhere else in it.
+    """
 
     receipt: Receipt
     used: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +123,7 @@ def receipt_for(briefing: Briefing, *, task: str, budget: int, at: datetime, arm
         task: Only its hash is kept.
         at: When the briefing was made.
     """
+    records = [*(briefed.record for briefed in briefing.memories), *briefing.left_out]
     receipt = Receipt(
         id="",
         at=iso_time(at),
@@ -124,6 +133,7 @@ def receipt_for(briefing: Briefing, *, task: str, budget: int, at: datetime, arm
         tokens=briefing.tokens,
         memories=tuple(Handed(b.record.id, b.record.fingerprint, b.form) for b in briefing.memories),
         left_out=tuple(record.id for record in briefing.left_out),
+        private=tuple(record.id for record in records if record.visibility not in OPEN),
         nothing_relevant=briefing.nothing_relevant,
         arms=tuple(arms),
     )
@@ -186,6 +196,7 @@ def receipt_of(line: bytes) -> Receipt:
         tokens=fields.count("tokens"),
         memories=tuple(Handed(*handed) for handed in fields.triples("memories")),
         left_out=fields.texts("left_out"),
+        private=fields.texts("private"),
         nothing_relevant=fields.values.get("nothing_relevant") is True,
         arms=fields.texts("arms"),
     )
@@ -285,6 +296,24 @@ def judged(receipts: Iterable[Receipt], feedback: Iterable[Feedback]) -> tuple[J
             wrong=tuple(sorted(said.get(receipt.id, nothing)["wrong"])),
         )
         for receipt in once(receipts)
+    )
+
+
+def without(judged: Judged, hidden: Collection[str]) -> Judged:
+    """Return the same without the names of some memories."""
+    if not hidden:
+        return judged
+    receipt = judged.receipt
+    return Judged(
+        receipt=replace(
+            receipt,
+            memories=tuple(handed for handed in receipt.memories if handed.id not in hidden),
+            left_out=tuple(id_ for id_ in receipt.left_out if id_ not in hidden),
+            private=tuple(id_ for id_ in receipt.private if id_ not in hidden),
+        ),
+        used=tuple(id_ for id_ in judged.used if id_ not in hidden),
+        wrong=tuple(id_ for id_ in judged.wrong if id_ not in hidden),
+        hidden=len(hidden),
     )
 
 
