@@ -283,37 +283,37 @@ def once(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     return tuple({receipt.id: receipt for receipt in receipts}.values())
 
 
-def judged(receipts: Iterable[Receipt], feedback: Iterable[Feedback]) -> tuple[Judged, ...]:
-    """Put together what was handed over and what came of it."""
+def judged(
+    receipts: Iterable[Receipt], feedback: Iterable[Feedback], hidden: Mapping[str, Collection[str]]
+) -> tuple[Judged, ...]:
+    """Put together what was handed over and what came of it.
+
+    Args:
+        hidden: Receipt -> ids of memories in it that are not to be named.
+    """
     said: dict[str, dict[Verdict, list[str]]] = {}
     for (receipt, id_), verdict in verdicts(feedback).items():
         said.setdefault(receipt, {"used": [], "wrong": []})[verdict].append(id_)
     nothing: dict[Verdict, list[str]] = {"used": [], "wrong": []}
     return tuple(
         Judged(
-            receipt=receipt,
-            used=tuple(sorted(said.get(receipt.id, nothing)["used"])),
-            wrong=tuple(sorted(said.get(receipt.id, nothing)["wrong"])),
+            receipt=without(receipt, unnamed),
+            used=tuple(sorted({*said.get(receipt.id, nothing)["used"]}.difference(unnamed))),
+            wrong=tuple(sorted({*said.get(receipt.id, nothing)["wrong"]}.difference(unnamed))),
+            hidden=len(unnamed),
         )
         for receipt in once(receipts)
+        for unnamed in (hidden.get(receipt.id, ()),)
     )
 
 
-def without(judged: Judged, hidden: Collection[str]) -> Judged:
-    """Return the same without the names of some memories."""
-    if not hidden:
-        return judged
-    receipt = judged.receipt
-    return Judged(
-        receipt=replace(
-            receipt,
-            memories=tuple(handed for handed in receipt.memories if handed.id not in hidden),
-            left_out=tuple(id_ for id_ in receipt.left_out if id_ not in hidden),
-            private=tuple(id_ for id_ in receipt.private if id_ not in hidden),
-        ),
-        used=tuple(id_ for id_ in judged.used if id_ not in hidden),
-        wrong=tuple(id_ for id_ in judged.wrong if id_ not in hidden),
-        hidden=len(hidden),
+def without(receipt: Receipt, hidden: Collection[str]) -> Receipt:
+    """Return a receipt without the names of some memories."""
+    return replace(
+        receipt,
+        memories=tuple(handed for handed in receipt.memories if handed.id not in hidden),
+        left_out=tuple(id_ for id_ in receipt.left_out if id_ not in hidden),
+        private=tuple(id_ for id_ in receipt.private if id_ not in hidden),
     )
 
 

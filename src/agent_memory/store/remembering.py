@@ -89,10 +89,8 @@ class Remembering(Reading):
         found = (r for r in self._receipts(problems) if agent is None or r.agent == agent)
         newest = list(islice(found, limit))
         since = min((receipts.month_of(receipt.at) for receipt in newest), default="9999")
-        items = receipts.judged(newest, self._feedback(problems, since=since))
-        concealed = self._concealed(newest, agent)
-        told = tuple(receipts.without(judged, concealed[judged.receipt.id]) for judged in items)
-        return Receipts(items=told, problems=tuple(problems))
+        items = receipts.judged(newest, self._feedback(problems, since=since), self._concealed(newest, agent))
+        return Receipts(items=items, problems=tuple(problems))
 
     def why(self, reference: str, *, agent: str | None = None) -> Handovers:
         """Return the briefings in which a memory was handed over, in which form, and what came of it.
@@ -109,10 +107,9 @@ class Remembering(Reading):
         id_, unknown = self._meant(reference, agent)
         mark = receipts.quoted(id_)
         shown = list(self._receipts(problems, containing=mark))
-        if unknown is not None:
-            concealed = self._concealed(shown, agent)
-            shown = [receipt for receipt in shown if id_ not in concealed[receipt.id]]
-        items = receipts.handovers(id_, shown, self._feedback(problems, containing=mark))
+        concealed = self._concealed(shown, agent)
+        told = [receipts.without(receipt, concealed[receipt.id]) for receipt in shown]
+        items = receipts.handovers(id_, told, self._feedback(problems, containing=mark))
         if unknown is not None and not items:
             raise unknown
         return Handovers(memory=id_, items=items, problems=tuple(problems))

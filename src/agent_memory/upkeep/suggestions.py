@@ -58,7 +58,7 @@ def of_all(index: Index, view: View) -> tuple[Suggestion, ...]:
     texts = {number: _candidate(index, record) for number, record in records.items()}
     statistics = Statistics(*postings.totals(index), dict(_having(index)))
     traits = {number: _traits(record, texts[number], statistics) for number, record in records.items()}
-    verdicts = (likeness.judge(traits[a], traits[b]) for a, b in _pairs(traits, statistics.having))
+    verdicts = (likeness.judge(traits[a], traits[b]) for a, b in pairs(traits, statistics.having))
     told = _told([verdict for verdict in verdicts if verdict is not None], records, _chains(index))
     revised: set[str] = set()
     kept = []
@@ -69,13 +69,18 @@ def of_all(index: Index, view: View) -> tuple[Suggestion, ...]:
     return tuple(kept)
 
 
-def _pairs(traits: Mapping[int, Traits], having: Mapping[str, int]) -> Iterable[tuple[int, int]]:
-    """Yield the pairs worth comparing: each memory with those that share the most weight of its rare tokens."""
+def pairs(traits: Mapping[int, Traits], having: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return the pairs worth comparing: each memory with the `COMPARED` that share the most weight of its rare tokens.
+
+    Args:
+        traits: By number of the memory.
+        having: Token -> memories that have it.
+    """
     holders: dict[str, list[int]] = {}
     for number, own in traits.items():
         for token in _wanted(own, having, at_most=FREQUENT):
             holders.setdefault(token, []).append(number)
-    pairs = set()
+    found = set()
     for number, own in traits.items():
         shared: dict[int, float] = {}
         for token in _wanted(own, having, at_most=FREQUENT):
@@ -83,8 +88,8 @@ def _pairs(traits: Mapping[int, Traits], having: Mapping[str, int]) -> Iterable[
                 shared[other] = shared.get(other, 0.0) + own.whole[token]
         shared.pop(number, None)
         best = sorted(shared, key=lambda other: (-shared[other], other))[:COMPARED]
-        pairs |= {(min(number, other), max(number, other)) for other in best}
-    return sorted(pairs)
+        found |= {(min(number, other), max(number, other)) for other in best}
+    return sorted(found)
 
 
 def _wanted(own: Traits, having: Mapping[str, int], *, at_most: int | None = None) -> list[str]:
@@ -98,7 +103,7 @@ def _told(
 ) -> tuple[Suggestion, ...]:
     """Put verdicts into words, the surest first, without those that the links say already."""
     found = []
-    for verdict in sorted(verdicts, key=lambda v: (-v.points, records[v.later].id, records[v.earlier].id)):
+    for verdict in sorted(verdicts, key=lambda v: (-v.margin, records[v.later].id, records[v.earlier].id)):
         old, new = records[verdict.earlier], records[verdict.later]
         if new.id in chains.get(old.id, ()) or old.id in chains.get(new.id, ()) or new.id == old.id:
             continue
