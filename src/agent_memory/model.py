@@ -129,6 +129,7 @@ class Suggestion:
         old: Id of the earlier one.
         date: The day of the earlier one.
         likeness: From 0 to 1.
+        agent: Who has to be named because one of them is private, or "".
     """
 
     kind: Literal["revision", "duplicate"]
@@ -136,11 +137,13 @@ class Suggestion:
     old: str
     date: dt.date
     likeness: float
+    agent: str = ""
 
     def __str__(self) -> str:
+        ids = f"{self.new} {self.old}" + (f" --agent {self.agent}" if self.agent else "")
         if self.kind == "revision":
-            return f"looks like a revision of {self.old} ({self.date}): memory supersede {self.new} {self.old}"
-        return f"repeats {self.old} ({self.date}): memory show {self.new} {self.old}"
+            return f"looks like a revision of {self.old} ({self.date}): memory supersede {ids}"
+        return f"repeats {self.old} ({self.date}): memory show {ids}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,9 @@ def test_a_private_memory_is_suggested_to_its_owner_only(store: MemoryStore) -> 
     store.edit(REVISION[1], changes={"visibility": "private"})
     new = add_revision(store)
     assert store.suggestions(new) == store.doctor().suggestions == ()
-    assert pairs(store.suggestions(new, agent="api")) == [("revision", *REVISION)]
+    found = store.suggestions(new, agent="api")
+    assert pairs(found) == [("revision", *REVISION)]
+    assert str(found[0]).endswith(f": memory supersede {REVISION[0]} {REVISION[1]} --agent api")
     assert pairs(store.doctor(agent="api").suggestions) == [("revision", *REVISION)]
 
 

@@ -105,7 +105,7 @@ def standing(record: Record) -> str:
     """Say in words where a memory stands: "" for an active one."""
     words = [] if record.status in ("active", "superseded") else [visible(record.status)]
     if record.status == "expired":
-        words = [f"expired on {record.valid_until}"]
+        words = [f"expired after {record.valid_until}"]
     if record.superseded_by:
         words.append(f"superseded by {', '.join(map(visible, record.superseded_by))}")
     elif record.status == "superseded":

@@ -108,7 +108,10 @@ def _told(
         if new.id in chains.get(old.id, ()) or old.id in chains.get(new.id, ()) or new.id == old.id:
             continue
         alike = round(verdict.likeness, 3)
-        found.append(Suggestion(kind=verdict.kind, new=new.id, old=old.id, date=old.date, likeness=alike))
+        private = next((r.agent for r in (new, old) if r.visibility not in postings.OPEN), "")
+        found.append(
+            Suggestion(kind=verdict.kind, new=new.id, old=old.id, date=old.date, likeness=alike, agent=private)
+        )
     return tuple(found)
 
 
