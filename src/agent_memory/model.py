@@ -16,7 +16,9 @@ TYPES = (
 )  # fmt: skip
 """Types we write; reading accepts any word."""
 
-STATUSES = ("active", "superseded", "archived")
+STATUSES = ("active", "superseded", "archived", "expired", "open", "answered")
+"""Statuses with a meaning; reading accepts any word. `expired` is derived and never written, `open` and `answered` are
+those of a consultation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +91,13 @@ class Record:
 
     Attributes:
         number: Key inside one index; it has no meaning outside.
-        status: What holds now: "archived", "superseded" (another memory supersedes it), else what the file says.
+        status: What holds now: "archived", "superseded" (another memory supersedes it), "expired" (`valid_until` has
+            passed), else what the file says.
         to: Whom a consultation is addressed to.
         size: Bytes of the file.
         body_start: Characters of the file before the body.
         supersedes: Ids, also of memories that do not exist.
+        superseded_by: Ids; those that are private to others are left out.
     """
 
     number: int
@@ -115,6 +119,32 @@ class Record:
     tags: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     superseded_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """Two memories that say the same, or of which the later one probably replaces the earlier; nothing acts on it.
+
+    Attributes:
+        new: Id of the later memory.
+        old: Id of the earlier one.
+        date: The day of the earlier one.
+        likeness: From 0 to 1.
+        agent: Who has to be named because one of them is private, or "".
+    """
+
+    kind: Literal["revision", "duplicate"]
+    new: str
+    old: str
+    date: dt.date
+    likeness: float
+    agent: str = ""
+
+    def __str__(self) -> str:
+        ids = f"{self.new} {self.old}" + (f" --agent {self.agent}" if self.agent else "")
+        if self.kind == "revision":
+            return f"looks like a revision of {self.old} ({self.date}): memory supersede {ids}"
+        return f"repeats {self.old} ({self.date}): memory show {ids}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,7 @@ def documents(memories):
 
 def selected(db, clause):
     """Numbers of the memories that the clause selects by SQL."""
-    sql = Where(db)
+    sql = Where(db, today=TODAY)
     condition = clause.where(sql)
     inner = f"SELECT memories.number FROM memories WHERE ({condition}) AND 1"
     return {
@@ -215,7 +215,7 @@ def test_a_text_selects_what_it_matches(memories, written):
         return
     with closing(store(memories)) as db:
         assert selected(db, query.where) == matching(documents(memories), query.where)
-        ranking = query.ranking_tokens(Where(db).expand)
+        ranking = query.ranking_tokens(Where(db, today=TODAY).expand)
     assert ranking[: len(query.tokens)] == query.tokens
     assert len(set(ranking)) == len(ranking)
 
@@ -325,7 +325,7 @@ def test_what_ranks(written, tokens, exact):
 def test_words_of_a_pattern_rank():
     """The words of the store that a pattern stands for rank with the others; those of a negated pattern do not."""
     query = parse("policy web* -(ret*)", today=TODAY)
-    assert set(query.ranking_tokens(Where(DB).expand)) == {"polici", "webhook", "webhooks"}
+    assert set(query.ranking_tokens(Where(DB, today=TODAY).expand)) == {"polici", "webhook", "webhooks"}
 
 
 def test_asking_for_the_archive():

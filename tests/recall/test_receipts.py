@@ -156,7 +156,7 @@ def test_saying_it_again_counts_once_and_the_last_word_counts():
 def test_receipts_and_feedback_come_together():
     receipts = [receipt("r2", "a/1", "a/2"), receipt("r1", "a/1")]
     feedback = [said("r2", used=("a/2", "a/1")), said("r2", wrong=("a/1",)), said("r9", used=("a/1",))]
-    assert [(j.receipt.id, j.used, j.wrong) for j in judged(receipts, feedback)] == [
+    assert [(j.receipt.id, j.used, j.wrong) for j in judged(receipts, feedback, {})] == [
         ("r2", ("a/1", "a/2"), ()),
         ("r1", (), ()),
     ]

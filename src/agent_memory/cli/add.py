@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,13 @@ from agent_memory.cli.options import (
 from agent_memory.cli.render import note, put, visible
 from agent_memory.errors import InvalidInput, MemoryStoreError
 from agent_memory.model import TYPES
+
+if TYPE_CHECKING:
+    from agent_memory.model import Memory, Suggestion
+    from agent_memory.store import MemoryStore
+
+SUGGESTED = 3
+"""Suggestions that are told."""
 
 
 @click.command(
@@ -45,33 +52,55 @@ from agent_memory.model import TYPES
               shell_complete=complete_reference)  # fmt: skip
 @click.option("--file", "files", metavar="PATH", multiple=True, help="A path it speaks about; may be repeated.")
 @click.option("--to", metavar="NAME", help="Whom a consultation is addressed to.")
+@click.option("--private", is_flag=True, help="For its owner alone (visibility: private).")
 @click.option("--valid-until", metavar="DAY", type=DAY, help="The last day on which it holds.")
 @shared_options
 @pass_call
 def command(
-    call: Call, /, body_file: str | None, kind: str, day: date | None, tags: tuple[str, ...], **words: Any
+    call: Call,
+    /,
+    body_file: str | None,
+    kind: str,
+    day: date | None,
+    tags: tuple[str, ...],
+    private: bool,  # noqa: FBT001
+    **words: Any,
 ) -> None:
     """Write a new memory and print its id.
 
     The text is FILE, or stdin where FILE is - or missing; on a terminal without FILE it is written in $VISUAL or
     $EDITOR. TYPE is one of decision, convention, gotcha, procedure, reference, preference, incident, handoff,
     consultation, digest, note.
+
+    If it looks like a revision of an earlier memory or repeats one, that is said on stderr; nothing is done about it.
     """
     with call.store() as store:
         body, typed = _body(body_file, words["agent"], words["topic"])
         try:
-            memory = store.add(**words, body=body, type=kind, date=day, tags=listed(tags))
+            scope = "private" if private else "team"
+            memory = store.add(**words, body=body, type=kind, date=day, tags=listed(tags), visibility=scope)
         except (MemoryStoreError, OSError) as error:
             if typed:
                 raise _with_text_kept(error, body) from error
             raise
+        suggestions, failed = _suggestions(store, memory)
+    notes = (*memory.notes, *failed)
     if call.json:
-        from agent_memory.cli.json_output import of_written, print_json
+        from agent_memory.cli.json_output import of_suggestion, of_written, print_json
 
-        print_json(of_written(memory))
+        suggested = [of_suggestion(suggestion) for suggestion in suggestions]
+        print_json({**of_written(memory), "notes": list(notes), "suggestions": suggested})
     else:
         put(visible(memory.id))
-        note("", notes=memory.notes)
+        note("", notes=[*notes, *map(str, suggestions)])
+
+
+def _suggestions(store: MemoryStore, memory: Memory) -> tuple[tuple[Suggestion, ...], tuple[str, ...]]:
+    """What the new memory probably revises or repeats, and why that is not known; the memory is safe either way."""
+    try:
+        return store.suggestions(memory.id, agent=memory.agent)[:SUGGESTED], ()
+    except Exception as error:  # noqa: BLE001  whatever it is, it must not look as if nothing had been written
+        return (), (f"could not look for what it revises ({error})",)
 
 
 def _body(file: str | None, agent: str, topic: str) -> tuple[str, bool]:

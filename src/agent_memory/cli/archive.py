@@ -15,7 +15,7 @@ from agent_memory.cli.options import Call, Command, agent_option, pass_call, ref
     examples=("memory archive api-engineer/2026-03-02-retry-policy",),
 )
 @references
-@agent_option("Whose memories are meant where only their names are given.")
+@agent_option("Who does it; whose memories are meant where only their names are given.")
 @shared_options
 @pass_call
 def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:
@@ -26,7 +26,7 @@ def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:
     with call.store() as store:
 
         def move(reference: str) -> dict[str, object]:
-            record = store.archive(reference)
+            record = store.archive(reference, agent=agent)
             return {"id": record.id, "path": record.path}
 
         move_each(call, [store.record(reference, agent=agent).path for reference in ids], move)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, Command, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, agent_option, pass_call, shared_options
 from agent_memory.cli.render import flowed, plural, put, visible
 
 if TYPE_CHECKING:
     from agent_memory.upkeep.doctor import Diagnosis
+
+SUGGESTED = 10
+"""Suggestions of a kind that are printed; the surest come first."""
 
 
 @click.command(
@@ -24,21 +27,25 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--fix", is_flag=True, help="Rebuild an index that differs, remove what crashes left behind.")
+@agent_option("Who reads: its private memories may be named.")
 @shared_options
 @pass_call
 @click.pass_context
-def command(ctx: click.Context, call: Call, fix: bool) -> None:  # noqa: FBT001
+def command(ctx: click.Context, call: Call, fix: bool, agent: str | None) -> None:  # noqa: FBT001
     """Compare the index with the files, every byte of them, and tell what is not as it should be.
 
     The exit code is 1 where the index differs or a file could not be read. With --fix the store is examined again
     afterwards, and that is what counts. Memory files are never changed.
+
+    It also says which memories look like a revision of an earlier one or repeat another, and which were often handed
+    over and never of use. These are suggestions and change no exit code.
     """
     with call.store() as store:
-        found = store.doctor(fix=fix)
-        left = store.doctor() if fix else found
+        found = store.doctor(fix=fix, agent=agent)
+        left = store.doctor(agent=agent) if fix else found
     fixed = tuple(d for d in found.differences if d not in left.differences)
     if call.json:
-        from agent_memory.cli.json_output import of_problems, print_json
+        from agent_memory.cli.json_output import of_problems, of_suggestion, print_json
 
         print_json(
             {
@@ -48,6 +55,8 @@ def command(ctx: click.Context, call: Call, fix: bool) -> None:  # noqa: FBT001
                 "problems": of_problems(left.problems),
                 "notes": list(left.notes),
                 "fixed": list(fixed),
+                "suggestions": [of_suggestion(suggestion) for suggestion in left.suggestions],
+                "unused": list(left.unused),
             }
         )
     else:
@@ -58,17 +67,25 @@ def command(ctx: click.Context, call: Call, fix: bool) -> None:  # noqa: FBT001
 
 def _print(found: Diagnosis, fixed: tuple[str, ...]) -> None:
     """Print a section for everything there is something to say of, and the verdict last."""
+    repeated = [str(s) for s in found.suggestions if s.kind == "duplicate"]
+    revised = [str(s) for s in found.suggestions if s.kind == "revision"]
     problems = [f"{'' if problem.indexed else 'not indexed: '}{problem}" for problem in found.problems]
     for title, color, lines in (
         ("fixed", "green", fixed),
         ("the index differs", "red", found.differences),
         ("files with problems", "red", problems),
         ("notes", "yellow", found.notes),
+        ("look like revisions", "yellow", revised),
+        ("look like repetitions", "yellow", repeated),
+        ("often handed over, never used", "yellow", found.unused),
     ):
         if lines:
+            most = SUGGESTED if lines in (revised, repeated, found.unused) else len(lines)
             put(click.style(f"{title} ({len(lines)})", fg=color, bold=True))
-            for line in lines:
+            for line in lines[:most]:
                 put(flowed(f"  {visible(line)}", sys.stdout))
+            if lines[most:]:
+                put(f"  and {len(lines) - most:,} more; --json has all")
             put()
     checked = plural(found.checked, "memory", "memories")
     if found.healthy:

@@ -44,7 +44,7 @@ DAYS = ("date", "valid_until")
     ),
 )
 @click.argument("reference", metavar="ID", shell_complete=complete_reference)
-@agent_option("Whose memory is meant where only its name is given.")
+@agent_option("Who does it; whose memory is meant where only its name is given.")
 @click.option("--body-file", metavar="FILE", help="The new text; - is stdin.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key; lists are written a,b.")
 @click.option("--unset", metavar="KEY", multiple=True, help="Remove a key.")
@@ -95,7 +95,7 @@ def _edited(store: MemoryStore, reference: str, agent: str | None, expect: str |
         return seen
     _refuse_empty(body)
     try:
-        return store.edit(seen.path, body=body, expected=seen.fingerprint)
+        return store.edit(seen.path, body=body, expected=seen.fingerprint, agent=agent)
     except Stale as error:
         raise Stale(error.message, hint=f"your text is in {body_input.keep(body)}") from error
 

@@ -11,7 +11,7 @@ import click
 from agent_memory.cli.render import on_terminal
 
 if TYPE_CHECKING:
-    from agent_memory.model import Briefed, Briefing, Hit, Memory, Problem, Record, SearchResult, SyncReport
+    from agent_memory.model import Briefed, Briefing, Hit, Memory, Problem, Record, SearchResult, Suggestion, SyncReport
 
 VERSION = 1
 """Raised when a field goes away or changes its meaning; new fields may come at any time."""
@@ -61,6 +61,7 @@ def of_record(record: Record) -> dict[str, object]:
         "description": record.description,
         "status": record.status,
         "tags": list(record.tags),
+        "valid_until": record.valid_until.isoformat() if record.valid_until else None,
         "supersedes": list(record.supersedes),
         "superseded_by": list(record.superseded_by),
     }
@@ -73,7 +74,6 @@ def of_memory(memory: Memory, record: Record) -> dict[str, object]:
         "date_source": memory.date_source,
         "visibility": memory.visibility,
         "files": list(memory.files),
-        "valid_until": memory.valid_until.isoformat() if memory.valid_until else None,
         "to": memory.to,
         "sources": list(memory.sources),
         "links": list(memory.links),
@@ -89,6 +89,17 @@ def of_written(memory: Memory) -> dict[str, object]:
         "path": memory.path,
         "fingerprint": memory.fingerprint,
         "notes": list(memory.notes),
+    }
+
+
+def of_suggestion(suggestion: Suggestion) -> dict[str, object]:
+    """What probably revises or repeats what."""
+    return {
+        "kind": suggestion.kind,
+        "new": suggestion.new,
+        "old": suggestion.old,
+        "date": suggestion.date.isoformat(),
+        "likeness": suggestion.likeness,
     }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("query", metavar="[QUERY]...", nargs=-1)
-@agent_option("Only memories of this agent.")
+@agent_option("Only memories of this agent, its private ones included.")
 @click.option("--limit", metavar="N", type=COUNT, help="Memories at most.  [default: all]")
 @click.option("--archived", is_flag=True, help="List the archive as well.")
 @shared_options

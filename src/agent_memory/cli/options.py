@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from agent_memory.model import Record
     from agent_memory.store import MemoryStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -205,10 +206,16 @@ def complete_reference(ctx: click.Context, _: click.Parameter, incomplete: str) 
 
     try:
         with ctx.ensure_object(Call).store() as store:
-            records = store.list(archived=True)
+            records = store.list(archived=True) + _own(store, ctx.params.get("agent"))
     except Exception:  # noqa: BLE001
         return []
-    return [CompletionItem(r.id, help=r.name) for r in records if r.id.startswith(incomplete)]
+    found = {r.id: r.name for r in records if r.id.startswith(incomplete)}
+    return [CompletionItem(id_, help=name) for id_, name in found.items()]
+
+
+def _own(store: MemoryStore, agent: str | None) -> tuple[Record, ...]:
+    """The memories of who reads, the private ones among them."""
+    return store.list(agent=agent, archived=True) if agent else ()
 
 
 def complete_agent(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -217,10 +224,10 @@ def complete_agent(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
 
     try:
         with ctx.ensure_object(Call).store() as store:
-            agents = {r.agent for r in store.list(archived=True)}
+            agents = store.agents()
     except Exception:  # noqa: BLE001
         return []
-    return [CompletionItem(agent) for agent in sorted(agents) if agent.startswith(incomplete)]
+    return [CompletionItem(agent) for agent in agents if agent.startswith(incomplete)]
 
 
 references = click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_reference)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         "memory receipts --json | jq '.receipts[0].memories[].id'",
     ),
 )
-@agent_option("Only briefings of this agent.")
+@agent_option("Only briefings of this agent, who reads them.")
 @click.option("--limit", metavar="N", type=COUNT, default=20, show_default=True, help="Receipts at most.")
 @shared_options
 @pass_call
@@ -32,7 +32,8 @@ def command(call: Call, agent: str | None, limit: int) -> None:
     """List the newest briefings and what came of them.
 
     Off a terminal the rows are tab-separated, without a header: time, agent, receipt, memories handed over, memories
-    left out, tokens, memories used, memories wrong.
+    left out, tokens, memories used, memories wrong. Memories that are private to another than the reader are left out;
+    JSON counts them as "hidden".
     """
     with call.store() as store:
         found = store.receipts(limit=limit, agent=agent)
@@ -60,6 +61,7 @@ def _object(judged: Judged) -> dict[str, object]:
         "arms": list(receipt.arms),
         "used": list(judged.used),
         "wrong": list(judged.wrong),
+        "hidden": judged.hidden,
     }
 
 

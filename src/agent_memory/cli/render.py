@@ -104,6 +104,8 @@ def _say_note(text: str) -> None:
 def standing(record: Record) -> str:
     """Say in words where a memory stands: "" for an active one."""
     words = [] if record.status in ("active", "superseded") else [visible(record.status)]
+    if record.status == "expired":
+        words = [f"expired after {record.valid_until}"]
     if record.superseded_by:
         words.append(f"superseded by {', '.join(map(visible, record.superseded_by))}")
     elif record.status == "superseded":

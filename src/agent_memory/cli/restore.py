@@ -15,7 +15,7 @@ from agent_memory.cli.options import Call, Command, agent_option, pass_call, ref
     examples=("memory restore api-engineer/2026-03-02-retry-policy",),
 )
 @references
-@agent_option("Whose memories are meant where only their names are given.")
+@agent_option("Who does it; whose memories are meant where only their names are given.")
 @shared_options
 @pass_call
 def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
-@agent_option("Only memories of this agent.")
+@agent_option("Only memories of this agent, its private ones included.")
 @click.option("--limit", metavar="N", type=COUNT, default=10, show_default=True, help="Hits at most.")
 @click.option("--archived", is_flag=True, help="Search the archive as well.")
 @click.option("--explain", is_flag=True, help="Show every term of each score.")
@@ -133,7 +133,7 @@ def _say_nothing(store: MemoryStore, result: SearchResult, agent: str | None) ->
     if result.suggestion:
         say(f"  did you mean: {visible(result.suggestion)}")
     if agent is not None:
-        _say_unknown_agent(agent, {record.agent for record in store.list(archived=True)})
+        _say_unknown_agent(agent, {numbers.agent for numbers in store.stats().agents})
 
 
 def _say_unknown_agent(agent: str, agents: set[str]) -> None:

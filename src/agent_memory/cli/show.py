@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ),
 )
 @references
-@agent_option("Whose memory is meant where only its name is given.")
+@agent_option("Who reads; whose memory is meant where only its name is given.")
 @click.option("--raw", is_flag=True, help="Print the bytes of the file and nothing else.")
 @shared_options
 @pass_call
@@ -44,14 +44,14 @@ def command(call: Call, ids: tuple[str, ...], agent: str | None, raw: bool) -> N
         elif call.json:
             from agent_memory.cli.json_output import of_memory, print_json
 
-            memories = [of_memory(store.show(record.path), record) for record in records]
+            memories = [of_memory(store.show(record.path, agent=agent), record) for record in records]
             print_json({"memories": memories, "fallback": store.fallback or None})
             return
         else:
             for place, record in enumerate(records):
                 if place:
                     put(f"\n{dim('─' * 40)}\n")
-                _print(store.show(record.path), record)
+                _print(store.show(record.path, agent=agent), record)
         mention(store)
 
 

@@ -16,7 +16,7 @@ from agent_memory.cli.render import note, put, visible
 )
 @click.argument("new", metavar="NEW", shell_complete=complete_reference)
 @click.argument("old", metavar="OLD", shell_complete=complete_reference)
-@agent_option("Whose memories are meant where only their names are given.")
+@agent_option("Who does it; whose memories are meant where only their names are given.")
 @shared_options
 @pass_call
 def command(call: Call, new: str, old: str, agent: str | None) -> None:

@@ -15,7 +15,7 @@ from agent_memory.cli.options import Call, Command, agent_option, pass_call, ref
     examples=("memory trash api-engineer/2026-03-02-retry-policy",),
 )
 @references
-@agent_option("Whose memories are meant where only their names are given.")
+@agent_option("Who does it; whose memories are meant where only their names are given.")
 @shared_options
 @pass_call
 def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:
@@ -25,4 +25,4 @@ def command(call: Call, ids: tuple[str, ...], agent: str | None) -> None:
     """
     with call.store() as store:
         paths = [store.record(reference, agent=agent).path for reference in ids]
-        move_each(call, paths, lambda path: {"id": store.trash(path)})
+        move_each(call, paths, lambda path: {"id": store.trash(path, agent=agent)})

@@ -10,20 +10,24 @@ from typing import cast
 
 from agent_memory.errors import Conflict, NotFound
 from agent_memory.index.sqlite import Index
-from agent_memory.index.where import STATE
+from agent_memory.index.view import View, seen_by
+from agent_memory.index.where import state
 from agent_memory.model import DateSource, Record
 
 _COLUMNS = (
     "memories.number, memories.path, memories.id, memories.agent, memories.name, memories.date, memories.date_source,"
-    f" memories.type, memories.description, {STATE}, memories.visibility, memories.valid_until, memories.recipient,"
+    " memories.type, memories.description, {state}, memories.visibility, memories.valid_until, memories.recipient,"
     " memories.fingerprint, memories.size, memories.body_start"
 )
 
 
-def records(index: Index, where: str = "1", parameters: Sequence[object] = ()) -> list[Record]:
-    """Return the memories that an SQL condition over `memories` selects, by date and id."""
+def records(index: Index, view: View, where: str = "1", parameters: Sequence[object] = ()) -> list[Record]:
+    """Return the memories that an SQL condition over `memories` selects and that may be seen, by date and id."""
+    seen, values = view.condition
+    where, parameters = f"({where}) AND {seen}", [*parameters, *values]
+    columns = _COLUMNS.format(state=state(view.today))
     rows = index.connection.execute(
-        f"SELECT {_COLUMNS} FROM memories WHERE {where} ORDER BY memories.date, memories.id, memories.path",
+        f"SELECT {columns} FROM memories WHERE {where} ORDER BY memories.date, memories.id, memories.path",
         tuple(parameters),
     ).fetchall()
     chosen = f"(SELECT memories.number FROM memories WHERE {where})"
@@ -33,44 +37,45 @@ def records(index: Index, where: str = "1", parameters: Sequence[object] = ()) -
         f"SELECT memory, old FROM supersessions WHERE memory IN {chosen} ORDER BY 1, 2",
         parameters,
     )
+    shown, readers = seen_by(view.reader, "newer")
     new = _grouped(
         index,
         "SELECT memories.number, newer.id FROM memories JOIN supersessions ON supersessions.old = memories.id"
         " JOIN memories AS newer ON newer.number = supersessions.memory"
-        f" WHERE memories.number IN {chosen} ORDER BY 1, 2",
-        parameters,
+        f" WHERE memories.number IN {chosen} AND {shown} ORDER BY 1, 2",
+        [*parameters, *readers],
     )
     return [_record(row, tags, old, new) for row in rows]
 
 
-def numbered(index: Index, numbers: Sequence[int]) -> dict[int, Record]:
-    """Return the records with the given numbers."""
+def numbered(index: Index, view: View, numbers: Sequence[int]) -> dict[int, Record]:
+    """Return the records with the given numbers that may be seen."""
     marks = ",".join("?" * len(numbers))
-    return {record.number: record for record in records(index, f"memories.number IN ({marks})", numbers)}
+    return {record.number: record for record in records(index, view, f"memories.number IN ({marks})", numbers)}
 
 
-def by_path(index: Index, path: str) -> Record:
+def by_path(index: Index, view: View, path: str) -> Record:
     """Return the record of the file at `path`."""
-    found = records(index, "memories.path = ?", (path,))
+    found = records(index, view, "memories.path = ?", (path,))
     if not found:
         raise NotFound(f"no memory at {path}", hint="somebody removed or moved it just now")
     return found[0]
 
 
-def resolve(index: Index, reference: str, *, agent: str | None) -> Record:
+def resolve(index: Index, view: View, reference: str, *, agent: str | None) -> Record:
     """Return the memory that a normalised reference means: an id, or a stem that is `agent`'s or only one agent has.
 
     Raises:
-        NotFound: There is none; the message offers the nearest.
+        NotFound: There is none that may be seen; the message offers the nearest.
         Conflict: Several agents have one of this name.
     """
     if "/" in reference:
-        found = records(index, "memories.id = ?", (reference,))
+        found = records(index, view, "memories.id = ?", (reference,))
     else:
-        own = records(index, "memories.id = ?", (f"{agent}/{reference}",)) if agent else []
-        found = own or records(index, "memories.id LIKE ? ESCAPE '\\'", (f"%/{_like(reference)}",))
+        own = records(index, view, "memories.id = ?", (f"{agent}/{reference}",)) if agent else []
+        found = own or records(index, view, "memories.id LIKE ? ESCAPE '\\'", (f"%/{_like(reference)}",))
     if not found:
-        found = _by_normal_form(index, reference)
+        found = _by_normal_form(index, view, reference)
     active = [record for record in found if record.status != "archived"] or found
     if len(active) == 1 or len({record.id for record in active}) == 1:
         return active[0] if active else found[0]
@@ -79,7 +84,7 @@ def resolve(index: Index, reference: str, *, agent: str | None) -> Record:
         raise Conflict(
             f"{reference!r} names {len(active)} memories: {names}", hint="give the agent as well: <agent>/<name>"
         )
-    raise NotFound(f"no memory {reference!r}", hint=_nearest(index, reference))
+    raise NotFound(f"no memory {reference!r}", hint=_nearest(index, view, reference))
 
 
 def superseded_by(index: Index, reference: str) -> set[str]:
@@ -93,20 +98,25 @@ def superseded_by(index: Index, reference: str) -> set[str]:
     return {id_ for (id_,) in rows} - {reference}
 
 
-def _by_normal_form(index: Index, reference: str) -> list[Record]:
+def _by_normal_form(index: Index, view: View, reference: str) -> list[Record]:
     """Names that look the same may be written in different Unicode forms."""
     wanted = unicodedata.normalize("NFC", reference)
-    rows = index.connection.execute("SELECT id FROM memories").fetchall()
-    same = [id_ for (id_,) in rows if not id_.isascii() and _ends(unicodedata.normalize("NFC", id_), wanted)]
-    return [record for id_ in same for record in records(index, "memories.id = ?", (id_,))]
+    ids = _ids(index, view)
+    same = [id_ for id_ in ids if not id_.isascii() and _ends(unicodedata.normalize("NFC", id_), wanted)]
+    return [record for id_ in same for record in records(index, view, "memories.id = ?", (id_,))]
+
+
+def _ids(index: Index, view: View) -> list[str]:
+    seen, values = view.condition
+    return [id_ for (id_,) in index.connection.execute(f"SELECT id FROM memories WHERE {seen} ORDER BY id", values)]
 
 
 def _ends(id_: str, wanted: str) -> bool:
     return id_ == wanted or ("/" not in wanted and id_.endswith(f"/{wanted}"))
 
 
-def _nearest(index: Index, reference: str) -> str:
-    ids = [id_ for (id_,) in index.connection.execute("SELECT id FROM memories ORDER BY id")]
+def _nearest(index: Index, view: View, reference: str) -> str:
+    ids = _ids(index, view)
     short = {id_.split("/", 1)[1]: id_ for id_ in ids}
     near = difflib.get_close_matches(reference, ids, n=1, cutoff=0.75) or [
         short[stem] for stem in difflib.get_close_matches(reference.rpartition("/")[2], short, n=1, cutoff=0.7)

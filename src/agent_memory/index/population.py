@@ -8,12 +8,12 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import cast
 
 from agent_memory.index import postings
 from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
+from agent_memory.index.view import View
 from agent_memory.index.where import quoted
 
 POSTINGS = 6_000
@@ -31,19 +31,18 @@ class Population:
         passage_tokens: Mean number of tokens of a passage.
     """
 
-    def __init__(self, index: Index, *, agent: str | None, today: date) -> None:
+    def __init__(self, index: Index, view: View) -> None:
         self.index = index
-        marks = ",".join("?" * len(postings.OPEN))
-        self.condition = (
-            f"memories.date <= ? AND NOT memories.archived AND (memories.visibility IN ({marks}) OR memories.agent = ?)"
-        )
-        self.parameters: list[object] = [today.isoformat(), *postings.OPEN, agent or ""]
+        seen, values = view.condition
+        self.condition = f"memories.date <= ? AND NOT memories.archived AND {seen}"
+        self.parameters: list[object] = [view.today.isoformat(), *values]
         self._known = postings.remembered(index, "population")
-        if self._known.get("of") != (agent, today):
+        if self._known.get("of") != view:
             self._known.clear()
-            self._known["of"] = (agent, today)
+            self._known["of"] = view
             self._look()
-        self.memories, self.tokens, self.passage_tokens = self._known["totals"]
+        totals: tuple[int, float, float] = self._known["totals"]
+        self.memories, self.tokens, self.passage_tokens = totals
 
     def having(self, token: str) -> int:
         """Return how many of the memories have a token; a very long one counts several times."""
@@ -88,8 +87,8 @@ class Population:
 
     def best(self, tokens: Sequence[str], limit: int) -> dict[int, str]:
         """Return number -> path of the memories that are best by the engine's own BM25."""
-        condition = (self.condition, self.parameters) if self._known["hidden"] else ("", [])
-        return postings.candidates(self.index, tokens, *condition, limit)[0]
+        condition = self.condition if self._known["hidden"] else None
+        return postings.candidates(self.index, tokens, condition, self.parameters if condition else (), limit)[0]
 
     def among(self, numbers: Sequence[int]) -> set[int]:
         """Return those of the memories that the reader can see."""

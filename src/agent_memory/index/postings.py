@@ -23,7 +23,7 @@ _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing
 
 
 def candidates(
-    index: Index, tokens: Sequence[str], condition: str, parameters: Sequence[object], limit: int
+    index: Index, tokens: Sequence[str], condition: str | None, parameters: Sequence[object], limit: int
 ) -> tuple[dict[int, str], bool]:
     """Return number -> path of the memories that fit best by the engine's own BM25, and whether those are all.
 
@@ -31,14 +31,13 @@ def candidates(
 
     Args:
         tokens: Stems and exact forms; any may match.
-        condition: SQL over the column `memories.number`, or "" for all that are not archived.
+        condition: SQL over the column `memories.number`, "" for all that are open to the team and not archived,
+            None for all.
         limit: Rows of the full-text table.
     """
-    keep = (
-        f"(pages.rowid >> {PAGES_BITS}) IN (SELECT memories.number FROM memories WHERE {condition})"
-        if condition
-        else f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE archived = 1)"
-    )
+    plain = f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE {_kept_out(index)})"
+    chosen = f"(pages.rowid >> {PAGES_BITS}) IN (SELECT memories.number FROM memories WHERE {condition})"
+    keep = "1" if condition is None else chosen if condition else plain
     ranked = f"SELECT pages.rowid >> {PAGES_BITS}, rank FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}'"
     found = f"{ranked} AND {keep}"
     values = (alternatives(tokens), *parameters)
@@ -51,6 +50,15 @@ def candidates(
         path_of = paths(index, equal)
         numbers += sorted(equal, key=path_of.__getitem__)[: limit - len(numbers)]
     return paths(index, list(dict.fromkeys(numbers))), len(rows) <= limit
+
+
+def _kept_out(index: Index) -> str:
+    """SQL for what a plain search does not see; without private memories the index of archived ones serves it."""
+    known = remembered(index, "private")
+    private = f"visibility NOT IN {OPEN}"
+    if "any" not in known:
+        (known["any"],) = index.connection.execute(f"SELECT count(*) FROM memories WHERE {private}").fetchone()
+    return f"archived = 1 OR {private}" if known["any"] else "archived = 1"
 
 
 def paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:
@@ -166,8 +174,3 @@ def among(index: Index, numbers: Sequence[int], condition: str, parameters: Sequ
     """Return those of the memories for which an SQL condition over `memories` holds."""
     query = f"SELECT number FROM memories WHERE ({condition}) AND number IN ({_LISTED})"
     return {number for (number,) in index.connection.execute(query, (*parameters, str(list(numbers))))}
-
-
-def vocabulary(index: Index) -> list[str]:
-    """Return every token of the index."""
-    return [term for (term,) in index.connection.execute("SELECT term FROM vocabulary")]

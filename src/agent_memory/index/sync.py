@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from agent_memory.errors import FolderVanished, InvalidInput, Unreadable
 from agent_memory.files.folder import Folder
 from agent_memory.files.listing import STORE, Listing, Seen
+from agent_memory.index import view
 from agent_memory.index.sqlite import Index
 from agent_memory.model import Stat, SyncReport
 
@@ -147,7 +148,7 @@ def sync(
     started = time.perf_counter()
     listing = folder.listing()
     if not full and _nothing_new(index, folder, listing, now_ns):
-        problems = (*listing.problems, *index.problems())
+        problems = (*listing.problems, *view.problems(index, None))
         return SyncReport(
             unchanged=len(listing.stats),
             problems=problems,
@@ -165,7 +166,7 @@ def sync(
             guard(_without_trace(plan, entries), len(entries), listing.folders)
         counts = _Apply(index, folder, entries, now_ns, progress).run(plan, helpers=helpers)
         index.set_fact("listing", listing.digest if counts.settled else "")
-        problems = (*listing.problems, *index.problems())
+        problems = (*listing.problems, *view.problems(index, None))
     return SyncReport(
         added=counts.added,
         changed=counts.changed,

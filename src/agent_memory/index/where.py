@@ -23,19 +23,11 @@ BOUNDARY = "¶"
 EXPANSIONS = 1_000
 """Words of the index that one pattern may stand for; a broader one is refused rather than cut."""
 
-STATE = (
-    "CASE WHEN memories.archived THEN 'archived'"
-    " WHEN EXISTS (SELECT 1 FROM supersessions WHERE supersessions.old = memories.id) THEN 'superseded'"
-    " ELSE memories.status END"
-)
-"""The status that holds: where the file lies, then whether another memory supersedes it, then what it says itself."""
-
 Stream = Literal["title", "about", "text"]
 STREAMS: tuple[Stream, ...] = ("title", "about", "text")
 """Where words are looked for: in the name, in description, tags, files and type, in the body."""
 
 Column = Literal["agent", "type", "status", "tag"]
-_COLUMNS = {"agent": "memories.agent", "type": "memories.type", "status": f"({STATE})"}
 _LAST = "\U0010ffff"  # sorts after every character that a token can hold
 
 
@@ -66,6 +58,20 @@ class Pattern(Protocol):
         """Whether the pattern stands for `token`."""
 
 
+def state(today: date) -> str:
+    """Return SQL for the status that holds on a day.
+
+    It is where the file lies, then whether another memory supersedes it, then whether its last day has passed, then
+    what it says itself.
+    """
+    return (
+        "CASE WHEN memories.archived THEN 'archived'"
+        " WHEN EXISTS (SELECT 1 FROM supersessions WHERE supersessions.old = memories.id) THEN 'superseded'"
+        f" WHEN memories.valid_until < '{today.isoformat()}' THEN 'expired'"
+        " ELSE memories.status END"
+    )
+
+
 def folded(text: str) -> str:
     """Return `text` in the form in which fields are compared: composed, without case."""
     if text.isascii():
@@ -81,12 +87,16 @@ def folded_path(path: str) -> str:
 class Where:
     """Collects the parameters of one SQL condition; its pieces must be joined in the order they were asked for.
 
+    Args:
+        today: The day on which it is asked.
+
     Attributes:
         parameters: Values for the question marks, in order.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, today: date) -> None:
         self.connection = connection
+        self._columns = {"agent": "memories.agent", "type": "memories.type", "status": f"({state(today)})"}
         self.parameters: list[str] = []
         self._expanded: dict[Pattern, list[str]] = {}
         self._teach()
@@ -114,7 +124,7 @@ class Where:
     def _compare(self, column: Column, test: str) -> str:
         if column == "tag":
             return f"memories.number IN (SELECT tags.memory FROM tags WHERE folded(tags.tag) {test})"
-        return f"folded({_COLUMNS[column]}) {test}"
+        return f"folded({self._columns[column]}) {test}"
 
     def file(self, globs: Sequence[str]) -> str:
         """A condition: a file of the memory fits one of the folded patterns."""

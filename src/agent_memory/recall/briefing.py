@@ -333,7 +333,9 @@ def _titled(name: str, said: str, words: str) -> str:
 
 def _safe(text: str) -> str:
     """Take out what looks like our marks, also where it stands in two fields."""
-    return text if unmarked(text) is text else "\n".join(map(unmarked, text.split("\n")))
+    if unmarked(text) is text:
+        return text
+    return unmarked("\n".join(map(unmarked, text.split("\n"))))  # the second time for one over two lines
 
 
 def _untitled(body: str, name: str) -> str:

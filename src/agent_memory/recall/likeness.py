@@ -119,6 +119,11 @@ class Verdict(NamedTuple):
     earlier: int
     later: int
 
+    @property
+    def margin(self) -> float:
+        """By how much the threshold is exceeded: how sure it is, whatever the kind."""
+        return self.points - (DUPLICATE if self.kind == "duplicate" else REVISION)
+
 
 def words(candidate: Candidate) -> set[str]:
     """Return the tokens whose statistics `traits` asks for."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from agent_memory.index.postings import OPEN
 from agent_memory.model import Briefing
 
 VERSION = 1
@@ -44,6 +45,7 @@ class Receipt:
         task_hash: First 16 hex digits of the sha256 of the task.
         left_out: Ids of relevant memories that did not fit.
         answers: Ids of answers to the agent's questions, which come back once.
+        private: Ids among both that were private when they were handed over, also where the memory is gone since.
         arms: Ways of ranking that ran.
     """
 
@@ -56,6 +58,7 @@ class Receipt:
     memories: tuple[Handed, ...] = ()
     left_out: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
     nothing_relevant: bool = False
     arms: tuple[str, ...] = ()
 
@@ -79,11 +82,16 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A receipt and what came of it; the last word on each memory counts."""
+    """A receipt and what came of it; the last word on each memory counts.
+
+    Attributes:
+        hidden: Memories of the receipt that are private to another than the reader; they are named nowhere else in it.
+    """
 
     receipt: Receipt
     used: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +125,7 @@ def receipt_for(briefing: Briefing, *, task: str, budget: int, at: datetime, arm
         task: Only its hash is kept.
         at: When the briefing was made.
     """
+    records = [*(briefed.record for briefed in briefing.memories), *briefing.left_out]
     receipt = Receipt(
         id="",
         at=iso_time(at),
@@ -127,6 +136,7 @@ def receipt_for(briefing: Briefing, *, task: str, budget: int, at: datetime, arm
         memories=tuple(Handed(b.record.id, b.record.fingerprint, b.form) for b in briefing.memories),
         left_out=tuple(record.id for record in briefing.left_out),
         answers=tuple(briefed.record.id for briefed in briefing.answers),
+        private=tuple(record.id for record in records if record.visibility not in OPEN),
         nothing_relevant=briefing.nothing_relevant,
         arms=tuple(arms),
     )
@@ -190,6 +200,7 @@ def receipt_of(line: bytes) -> Receipt:
         memories=tuple(Handed(*handed) for handed in fields.triples("memories")),
         left_out=fields.texts("left_out"),
         answers=fields.texts("answers"),
+        private=fields.texts("private"),
         nothing_relevant=fields.values.get("nothing_relevant") is True,
         arms=fields.texts("arms"),
     )
@@ -276,19 +287,37 @@ def once(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     return tuple({receipt.id: receipt for receipt in receipts}.values())
 
 
-def judged(receipts: Iterable[Receipt], feedback: Iterable[Feedback]) -> tuple[Judged, ...]:
-    """Put together what was handed over and what came of it."""
+def judged(
+    receipts: Iterable[Receipt], feedback: Iterable[Feedback], hidden: Mapping[str, Collection[str]]
+) -> tuple[Judged, ...]:
+    """Put together what was handed over and what came of it.
+
+    Args:
+        hidden: Receipt -> ids of memories in it that are not to be named.
+    """
     said: dict[str, dict[Verdict, list[str]]] = {}
     for (receipt, id_), verdict in verdicts(feedback).items():
         said.setdefault(receipt, {"used": [], "wrong": []})[verdict].append(id_)
     nothing: dict[Verdict, list[str]] = {"used": [], "wrong": []}
     return tuple(
         Judged(
-            receipt=receipt,
-            used=tuple(sorted(said.get(receipt.id, nothing)["used"])),
-            wrong=tuple(sorted(said.get(receipt.id, nothing)["wrong"])),
+            receipt=without(receipt, unnamed),
+            used=tuple(sorted({*said.get(receipt.id, nothing)["used"]}.difference(unnamed))),
+            wrong=tuple(sorted({*said.get(receipt.id, nothing)["wrong"]}.difference(unnamed))),
+            hidden=len(unnamed),
         )
         for receipt in once(receipts)
+        for unnamed in (hidden.get(receipt.id, ()),)
+    )
+
+
+def without(receipt: Receipt, hidden: Collection[str]) -> Receipt:
+    """Return a receipt without the names of some memories."""
+    return replace(
+        receipt,
+        memories=tuple(handed for handed in receipt.memories if handed.id not in hidden),
+        left_out=tuple(id_ for id_ in receipt.left_out if id_ not in hidden),
+        private=tuple(id_ for id_ in receipt.private if id_ not in hidden),
     )
 
 

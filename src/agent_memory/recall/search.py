@@ -10,6 +10,7 @@ from agent_memory.errors import NotFound, Unreadable
 from agent_memory.index import lookup, postings
 from agent_memory.index.analysis import stem, stems_of
 from agent_memory.index.sqlite import Index
+from agent_memory.index.view import View, vocabulary
 from agent_memory.index.where import Where
 from agent_memory.model import Hit, Record, SearchResult, Term
 from agent_memory.recall import query as queries
@@ -26,7 +27,10 @@ Reader = Callable[[Record], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a search is asked for; the arguments of `MemoryStore.search`."""
+    """What a search is asked for; the arguments of `MemoryStore.search`.
+
+    Whoever names an agent reads as that agent: its private memories are found as well.
+    """
 
     text: str
     agent: str | None = None
@@ -45,30 +49,31 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
         InvalidQuery: The query does not parse.
     """
     query = queries.parse(request.text, today=today)
-    condition, parameters = _condition(index, query, request)
-    sql = Where(index.connection)
+    view = View(request.agent, today)
+    condition, parameters = _condition(index, query, request, view)
+    sql = Where(index.connection, today=today)
     stems = query.ranking_tokens(sql.expand) if query.patterns else query.tokens
     if not stems:
         found = _newest(index, condition, parameters)
-        hits = _hits(index, found[: request.limit], (), read)
+        hits = _hits(index, view, found[: request.limit], (), read)
         return SearchResult(query=request.text, hits=hits, total=len(found))
     ranked, complete = _rank(
         index, stems, query.exact, condition, parameters, limit=request.limit, explain=request.explain
     )
-    ranked = _with_successors(index, ranked, _filters(query, request))
-    hits = _hits(index, ranked[: request.limit], (*stems, *query.exact), read)
-    suggestion = "" if ranked else _suggestion(index, query)
+    ranked = _with_successors(index, view, ranked, _filters(query, request))
+    hits = _hits(index, view, ranked[: request.limit], (*stems, *query.exact), read)
+    suggestion = "" if ranked else _suggestion(index, view, query)
     return SearchResult(query=request.text, hits=hits, total=len(ranked), complete=complete, suggestion=suggestion)
 
 
 def select(index: Index, request: Request, *, today: date) -> list[Record]:
     """Return every memory that a query selects, by date and id."""
     query = queries.parse(request.text, today=today)
-    sql = Where(index.connection)
+    sql = Where(index.connection, today=today)
     where = " AND ".join(clause.where(sql) for clause in (*_of_agent(request), query.where))
     if not (request.archived or query.wants_archived):
         where = f"({where}) AND NOT memories.archived"
-    return lookup.records(index, where, sql.parameters)
+    return lookup.records(index, View(request.agent, today), where, sql.parameters)
 
 
 def for_task(index: Index, text: str, *, agent: str, today: date, limit: int, read: Reader) -> SearchResult:
@@ -78,7 +83,7 @@ def for_task(index: Index, text: str, *, agent: str, today: date, limit: int, re
     written = {token: word.strip(_MARKS) for word in reversed(text.split()) for token in stems_of(word)}
     hits = [
         replace(hit, terms=tuple(_as_written(term, written) for term in hit.terms))
-        for hit in _hits(index, ranked, tokens, read)
+        for hit in _hits(index, View(agent, today), ranked, tokens, read)
     ]
     return SearchResult(query=text, hits=tuple(hits), total=len(ranked))
 
@@ -93,15 +98,16 @@ def _as_written(term: Term, written: Mapping[str, str]) -> Term:
 # -- conditions -------------------------------------------------------------------------------------------------------
 
 
-def _condition(index: Index, query: Query, request: Request) -> tuple[str, list[object]]:
+def _condition(index: Index, query: Query, request: Request, view: View) -> tuple[str, list[object]]:
     """SQL over `memories` beyond "some word occurs", which the ranking sees to itself; "" for the plain case."""
     archived = request.archived or query.wants_archived
     if query.plain and request.agent is None and not archived:
         return "", []
-    sql = Where(index.connection)
+    sql = Where(index.connection, today=view.today)
     wanted = [clause.where(sql) for clause in _of_agent(request)]
     wanted += [] if query.plain else [query.where.where(sql)]
-    return " AND ".join([*wanted, "1" if archived else "NOT memories.archived"]), list(sql.parameters)
+    seen, values = view.condition
+    return " AND ".join([*wanted, "1" if archived else "NOT memories.archived", seen]), [*sql.parameters, *values]
 
 
 def _of_agent(request: Request) -> list[Clause]:
@@ -163,22 +169,29 @@ def _rank(
     return sorted(scored, key=lambda s: (-s.score, s.path)), complete
 
 
-def _with_successors(index: Index, ranked: list[ranking.Scored], keep: list[Clause]) -> list[ranking.Scored]:
+def _with_successors(
+    index: Index, view: View, ranked: list[ranking.Scored], keep: list[Clause]
+) -> list[ranking.Scored]:
     """Apply the rank rule; a successor comes in even where it lacks the words, but never against a filter."""
     ordered = ranking.supersede(ranked, *postings.supersessions(index))
     matched = {s.number for s in ranked}
     new = [s.number for s in ordered if s.number not in matched]
     if not new:
         return ordered
-    sql = Where(index.connection)
+    sql = Where(index.connection, today=view.today)
     condition = " AND ".join(clause.where(sql) for clause in keep) or "1"
-    allowed = postings.among(index, new, f"({condition}) AND NOT memories.archived", sql.parameters)
+    seen, values = view.condition
+    allowed = postings.among(
+        index, new, f"({condition}) AND NOT memories.archived AND {seen}", [*sql.parameters, *values]
+    )
     return [s for s in ordered if s.number in matched or s.number in allowed]
 
 
-def _hits(index: Index, ranked: Sequence[ranking.Scored], tokens: Sequence[str], read: Reader) -> tuple[Hit, ...]:
+def _hits(
+    index: Index, view: View, ranked: Sequence[ranking.Scored], tokens: Sequence[str], read: Reader
+) -> tuple[Hit, ...]:
     """Turn the best into hits; a memory whose file vanished this moment, or cannot be read now, is left out."""
-    records = lookup.numbered(index, [s.number for s in ranked])
+    records = lookup.numbered(index, view, [s.number for s in ranked])
     hits = []
     for scored in ranked:
         record = records[scored.number]
@@ -202,7 +215,7 @@ def _hits(index: Index, ranked: Sequence[ranking.Scored], tokens: Sequence[str],
     return tuple(hits)
 
 
-def _suggestion(index: Index, query: Query) -> str:
+def _suggestion(index: Index, view: View, query: Query) -> str:
     from agent_memory.recall import spelling  # noqa: PLC0415  only where nothing was found
 
-    return spelling.suggest(query, postings.vocabulary(index)) or ""
+    return spelling.suggest(query, vocabulary(index, view.reader)) or ""

@@ -21,6 +21,7 @@ from agent_memory.index import postings
 from agent_memory.index.analysis import analyse, stem
 from agent_memory.index.population import Population
 from agent_memory.index.sqlite import Index
+from agent_memory.index.view import View
 from agent_memory.recall import likeness, ranking, rules
 from agent_memory.recall.ranking import Candidate, Scored, Statistics
 from agent_memory.recall.times import spoken
@@ -90,7 +91,7 @@ def rank(index: Index, task: str, *, agent: str | None, today: date, limit: int,
         agent: Who asks: what others keep private does not exist for it.
         explain: Tell the addends of each score.
     """
-    population = Population(index, agent=agent, today=today)
+    population = Population(index, View(agent, today))
     stems = list(islice(dict.fromkeys(analyse(task).stems), LONGEST))
     statistics = _statistics(population, stems)
     weights = weigh(stems, statistics)
@@ -118,8 +119,8 @@ def weigh(stems: Sequence[str], statistics: Statistics) -> dict[str, float]:
 def covered(best: Iterable[Candidate], weights: Mapping[str, float]) -> float:
     """Return the largest share of the task's weight that one of the memories has."""
     total = sum(weights.values())
-    most = max((sum(weights[t] for t in sorted(weights.keys() & c.stems)) for c in best), default=0)
-    return float(most / total) if total else 0.0
+    most: float = max((sum(weights[t] for t in sorted(weights.keys() & c.stems)) for c in best), default=0.0)
+    return most / total if total else 0.0
 
 
 def floor(population: Population, weights: Mapping[str, float]) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent_memory.model import SyncReport
+from agent_memory.model import Suggestion, SyncReport
 from agent_memory.store.first_step import FirstStep
 from agent_memory.store.opened import Clock, local_time
 
@@ -52,17 +53,36 @@ class MemoryStore(FirstStep):
             if report.added or report.changed or report.renamed or report.removed:
                 yield report
 
-    def doctor(self, *, fix: bool = False) -> Diagnosis:
+    def suggestions(self, reference: str, *, agent: str | None = None) -> tuple[Suggestion, ...]:
+        """Return what a memory probably revises or repeats, the surest first; nothing acts on it.
+
+        Args:
+            agent: Who reads; and whose memory is meant where the stem alone is given.
+
+        Raises:
+            NotFound: There is no such memory, or it is private to another.
+        """
+        from agent_memory.upkeep import suggestions  # noqa: PLC0415
+
+        record = self.record(reference, agent=agent)
+        return self._index.read(lambda index: suggestions.of_one(index, self._view(agent), record.id))
+
+    def doctor(self, *, fix: bool = False, agent: str | None = None) -> Diagnosis:
         """Compare the index with the files, every byte of them, and tell what is not as it should be.
 
         Args:
             fix: Rebuild the index where it differs and remove what crashes left behind.
+            agent: Who reads: its private memories may be named.
         """
         from agent_memory.upkeep import doctor  # noqa: PLC0415
 
         found = self._index.read(
-            lambda index: doctor.examine(index, self._folder, fallback=self._index.fallback, now_ns=time.time_ns())
+            lambda index: doctor.examine(
+                index, self._folder, self._view(agent), fallback=self._index.fallback, now_ns=time.time_ns()
+            )
         )
+        unused, torn = self._unused(agent)
+        found = replace(found, unused=unused, notes=(*found.notes, *torn))
         if fix and found.differences:
             self._index.rebuild()
         if fix:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from agent_memory.errors import Conflict, InvalidInput, MemoryStoreError, NotFound
+from agent_memory.errors import Conflict, InvalidInput, MemoryStoreError
 from agent_memory.files import naming
 from agent_memory.index import lookup
 from agent_memory.model import Memory, Record
@@ -91,7 +91,7 @@ class Consulting(Writing):
             self._check_editable(question)
             given = self._answered(question, earlier, name, text)
             if question.status != ANSWERED:
-                self.edit(question.id, changes={"status": ANSWERED})
+                self.edit(question.id, changes={"status": ANSWERED}, agent=question.agent)
             return given
 
     def open_consultations(self, agent: str) -> tuple[Record, ...]:
@@ -131,9 +131,8 @@ class Consulting(Writing):
 
     def _question(self, reference: str, agent: str) -> Record:
         """Return the question that `agent` may answer."""
-        record = self.record(reference)
-        if not scopes.may_read(record.visibility, record.agent, agent):
-            raise NotFound(f"no memory {reference!r}", hint="see: memory list")
+        wanted = naming.reference(reference)
+        record = self._index.read(lambda index: lookup.resolve(index, self._view(agent), wanted, agent=None))
         asked = scopes.addressees(record.to)
         if record.type != "consultation" or not asked:
             raise InvalidInput(f"{record.id} is no consultation", hint="see: memory list type:consultation")
@@ -148,7 +147,7 @@ class Consulting(Writing):
 
     def _answer_by(self, agent: str, question: Record) -> Record | None:
         """Return the newest answer that an agent has given to a question, archived or not."""
-        given = self._consultations(question.agent, ANSWERED, date.min)
+        given = self._consultations(question.agent, ANSWERED, date.min, reader=agent)
         own = (record for record in reversed(given) if record.agent == agent)
         return next((record for record in own if question.id in self._sources(record)), None)
 
@@ -161,7 +160,7 @@ class Consulting(Writing):
 
     def _answered(self, question: Record, earlier: Record | None, agent: str, text: str) -> Memory:
         """Write the answer, unless it is there already."""
-        if earlier and (there := self.show(earlier.id)).body.strip() == text.strip():
+        if earlier and (there := self.show(earlier.id, agent=agent)).body.strip() == text.strip():
             return replace(there, notes=(f"the answer was there already; {question.id} is closed now",))
         title = f"Answer: {question.name}"
         return self.add(
@@ -173,13 +172,10 @@ class Consulting(Writing):
     def _addressed(self, agent: str, status: str, since: date) -> tuple[Record, ...]:
         """Return the consultations to an agent that hold a status and that it may read, by date and id."""
         name = naming.check_agent(agent)
-        return tuple(
-            record
-            for record in self._consultations(name, status, since)
-            if record.status == status and scopes.may_read(record.visibility, record.agent, name)
-        )
+        found = self._consultations(name, status, since, reader=name)
+        return tuple(record for record in found if record.status == status)
 
-    def _consultations(self, agent: str, status: str, since: date) -> list[Record]:
+    def _consultations(self, agent: str, status: str, since: date, *, reader: str) -> list[Record]:
         """Return the consultations to an agent whose files say a status, archived and superseded ones as well."""
 
         def found(index: Index) -> list[Record]:
@@ -188,7 +184,7 @@ class Consulting(Writing):
                 (status, since.isoformat()),
             )
             numbers = [number for number, to in rows if agent in scopes.addressees(to)]
-            return list(lookup.numbered(index, numbers).values()) if numbers else []
+            return list(lookup.numbered(index, self._view(reader), numbers).values()) if numbers else []
 
         return self._index.read(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
 from agent_memory.index import lookup
+from agent_memory.index.view import View
 from agent_memory.model import Briefing, Named
 from agent_memory.store.consulting import Consulting
 from agent_memory.store.remembering import Remembering
-from agent_memory.team import scopes
 
 if TYPE_CHECKING:
     from agent_memory.model import Changed, Hit, Record, SearchResult
@@ -125,10 +125,7 @@ class FirstStep(Consulting, Remembering):
         return card.agent if card else agent, card, project
 
     def _found(self, text: str, agent: str, today: date, limit: int) -> SearchResult:
-        """Return the memories that matter, as they were on a day: what came later had not replaced them.
-
-        Ids of memories that the agent may not see are not told either.
-        """
+        """Return the memories that matter, as they were on a day: what came later had not replaced them."""
         from agent_memory.recall import search  # noqa: PLC0415  not for a search
 
         found = self._index.read(
@@ -138,8 +135,9 @@ class FirstStep(Consulting, Remembering):
         if not newer:
             return found
         marks = ",".join("?" * len(newer))
-        known = self._index.read(lambda index: lookup.records(index, f"memories.id IN ({marks})", newer))
-        seen = {r.id: scopes.may_read(r.visibility, r.agent, agent) for r in known if r.date <= today}
+        view = View(agent, today)
+        known = self._index.read(lambda index: lookup.records(index, view, f"memories.id IN ({marks})", newer))
+        seen = {record.id for record in known if record.date <= today}
         return replace(found, hits=tuple(replace(hit, record=_as_seen(hit.record, seen)) for hit in found.hits))
 
     def _changed(self, project: Path, hits: Sequence[Hit], today: date) -> tuple[dict[int, dict[str, Changed]], str]:
@@ -156,16 +154,11 @@ class FirstStep(Consulting, Remembering):
         return tuple(answer for answer in answers if not self.was_handed(answer.id, agent))
 
 
-def _as_seen(record: Record, seen: Mapping[str, bool]) -> Record:
-    """Return a record without the successors that are not there yet, or that may not be named.
-
-    Args:
-        seen: Id of a successor that is there -> whether it may be named.
-    """
-    by = [id_ for id_ in record.superseded_by if id_ in seen]
+def _as_seen(record: Record, seen: Collection[str]) -> Record:
+    """Return a record without the successors that are not among those that are there yet."""
+    by = tuple(id_ for id_ in record.superseded_by if id_ in seen)
     undone = record.status == "superseded" and record.superseded_by and not by
-    status = "active" if undone else record.status
-    return replace(record, status=status, superseded_by=tuple(id_ for id_ in by if seen[id_]))
+    return replace(record, status="active" if undone else record.status, superseded_by=by)
 
 
 def _text_of(task: str, files: Sequence[str], branch: str, project: Path | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
 from agent_memory.index import lookup
+from agent_memory.index.view import View
 from agent_memory.model import Memory, Record, SearchResult
 from agent_memory.store.opened import OpenStore
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Reading(OpenStore):
-    """Verbs that leave every file as it is; each begins with a sync."""
+    """Verbs that leave every file as it is; each begins with a sync.
+
+    Whoever names an agent reads as that agent: `agent=` lets its private memories be seen, and nobody else's. Without
+    it only what is open to the team exists.
+    """
 
     def search(
         self, query: str, *, agent: str | None = None, limit: int = 10, archived: bool = False, explain: bool = False
@@ -24,7 +29,7 @@ class Reading(OpenStore):
         """Return the memories that match a query of the query language, best first.
 
         Args:
-            agent: Only this agent's memories.
+            agent: Only this agent's memories, the private ones included.
             limit: Hits to return at most.
             archived: Search the archive as well.
             explain: Tell the addends of each score.
@@ -46,10 +51,10 @@ class Reading(OpenStore):
 
         Args:
             reference: `<agent>/<stem>`, a path below the root, or a stem that only one agent has.
-            agent: Whose memory is meant where the stem alone is given.
+            agent: Who reads; and whose memory is meant where the stem alone is given.
 
         Raises:
-            NotFound: There is no such memory; the message offers the nearest.
+            NotFound: There is no such memory, or it is private to another; the message offers the nearest.
             Conflict: Several agents have one.
         """
         from agent_memory.files import format as formats  # noqa: PLC0415
@@ -61,7 +66,7 @@ class Reading(OpenStore):
     def record(self, reference: str, *, agent: str | None = None) -> Record:
         """Return what the index knows of one memory, its place in a chain of supersessions included."""
         wanted = naming.reference(reference, agent=None)
-        return self._index.read(lambda index: lookup.resolve(index, wanted, agent=agent))
+        return self._index.read(lambda index: lookup.resolve(index, self._view(agent), wanted, agent=agent))
 
     def list(
         self, query: str = "", *, agent: str | None = None, archived: bool = False, limit: int | None = None
@@ -89,5 +94,9 @@ class Reading(OpenStore):
         """Read the body of a memory without parsing its front matter: a search may not wait for YAML."""
         return self._folder.read_known(record.path)[0].decode("utf-8", "replace")[record.body_start :]
 
+    def _view(self, reader: str | None) -> View:
+        return View(reader, self._clock().date())
+
     def _at(self, path: str) -> Record:
-        return self._index.read(lambda index: lookup.by_path(index, path))
+        """Return the record of a file that the caller may see."""
+        return self._index.read(lambda index: lookup.by_path(index, self._view(naming.agent_of(path)), path))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent_memory.errors import Conflict, InvalidInput, NotFound, StorageFailed
 from agent_memory.files import ledger, naming
+from agent_memory.index import lookup, view
 from agent_memory.model import Briefing, Problem
 from agent_memory.store.reading import Reading
+from agent_memory.team import scopes
 
 if TYPE_CHECKING:
     from agent_memory.recall.receipts import Feedback, Handover, Judged, Outcome, Receipt
@@ -49,7 +51,10 @@ class Handovers:
 
 
 class Remembering(Reading):
-    """Verbs that write and read receipts; a memory file is never touched."""
+    """Verbs that write and read receipts; a memory file is never touched.
+
+    What is, or was when it was handed over, private to another than `agent=` is not named.
+    """
 
     def leave_receipt(
         self, briefing: Briefing, *, task: str, budget: int, at: datetime, arms: Sequence[str] = ()
@@ -74,7 +79,7 @@ class Remembering(Reading):
         """Return the newest receipts and what came of them.
 
         Args:
-            agent: Only briefings of this agent.
+            agent: Only briefings of this agent, who reads them.
         """
         from agent_memory.recall import receipts  # noqa: PLC0415
 
@@ -84,22 +89,27 @@ class Remembering(Reading):
         found = (r for r in self._receipts(problems) if agent is None or r.agent == agent)
         newest = list(islice(found, limit))
         since = min((receipts.month_of(receipt.at) for receipt in newest), default="9999")
-        items = receipts.judged(newest, self._feedback(problems, since=since))
+        items = receipts.judged(newest, self._feedback(problems, since=since), self._concealed(newest, agent))
         return Receipts(items=items, problems=tuple(problems))
 
-    def why(self, reference: str) -> Handovers:
+    def why(self, reference: str, *, agent: str | None = None) -> Handovers:
         """Return the briefings in which a memory was handed over, in which form, and what came of it.
 
+        Args:
+            agent: Who reads; and whose memory is meant where the stem alone is given.
+
         Raises:
-            NotFound: There is no such memory, and no receipt of one that is gone.
+            NotFound: There is no such memory, and no receipt of one that is gone; or it is private to another.
         """
         from agent_memory.recall import receipts  # noqa: PLC0415
 
         problems: list[Problem] = []
-        id_, unknown = self._meant(reference)
+        id_, unknown = self._meant(reference, agent)
         mark = receipts.quoted(id_)
         shown = list(self._receipts(problems, containing=mark))
-        items = receipts.handovers(id_, shown, self._feedback(problems, containing=mark))
+        concealed = self._concealed(shown, agent)
+        told = [receipts.without(receipt, concealed[receipt.id]) for receipt in shown]
+        items = receipts.handovers(id_, told, self._feedback(problems, containing=mark))
         if unknown is not None and not items:
             raise unknown
         return Handovers(memory=id_, items=items, problems=tuple(problems))
@@ -123,10 +133,11 @@ class Remembering(Reading):
         if not used and not wrong:
             raise InvalidInput("nothing is said about any memory", hint="name what was used, or what was wrong")
         found = self._receipt(receipt)
+        concealed = self._concealed([found], None)[found.id]
         said = receipts.Feedback(
             receipt=found.id,
-            used=_chosen(found, used),
-            wrong=_chosen(found, wrong),
+            used=_chosen(found, used, concealed),
+            wrong=_chosen(found, wrong, concealed),
             at=receipts.iso_time(self._clock()),
         )
         if both := sorted({*said.used} & {*said.wrong}):
@@ -153,6 +164,19 @@ class Remembering(Reading):
 
         shown = self._receipts([], containing=receipts.quoted(memory))
         return any(r.agent == agent and (memory in r.answers or memory in {h.id for h in r.memories}) for r in shown)
+
+    def _unused(self, reader: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the ids of what was often handed over and never of use, and what is wrong with the lines that tell."""
+        from agent_memory.recall import receipts  # noqa: PLC0415
+
+        problems: list[Problem] = []
+        said = list(self._feedback(problems))
+        idle = receipts.never_used(receipts.counts(self._receipts(problems), said))
+        if not idle:
+            return (), tuple(map(str, problems))
+        shown = self._index.read(lambda index: lookup.records(index, self._view(reader), "NOT memories.archived"))
+        there = {record.id for record in shown}
+        return tuple(id_ for id_ in idle if id_ in there), tuple(map(str, problems))
 
     # -- the ledger -----------------------------------------------------------------------------------------------
 
@@ -205,21 +229,35 @@ class Remembering(Reading):
             raise Conflict(f"{prefix!r} begins {len(found)} receipts: {names}", hint="give more of it")
         return next(iter(found.values()))
 
-    def _meant(self, reference: str) -> tuple[str, NotFound | None]:
+    def _concealed(self, shown: Sequence[Receipt], reader: str | None) -> dict[str, set[str]]:
+        """Return receipt -> ids of memories in it that are private to another than `reader`.
+
+        What is there counts as it is now, what is gone as it was.
+        """
+        ids = {id_ for receipt in shown for id_ in (*(h.id for h in receipt.memories), *receipt.left_out)}
+        now = self._index.read(lambda index: view.private_among(index, ids)) if ids else {}
+        found = {}
+        for receipt in shown:
+            named = {*(handed.id for handed in receipt.memories), *receipt.left_out, *receipt.private}
+            private = {id_ for id_ in named if now.get(id_, id_ in receipt.private)}
+            found[receipt.id] = {id_ for id_ in private if not scopes.may_read("private", naming.agent_of(id_), reader)}
+        return found
+
+    def _meant(self, reference: str, agent: str | None) -> tuple[str, NotFound | None]:
         """Return the id of a memory; for one that is gone, what its id would be, and the error if nobody knows it."""
         try:
-            return self.record(reference).id, None
+            return self.record(reference, agent=agent).id, None
         except NotFound as error:
             return naming.reference(reference), error
 
 
-def _chosen(receipt: Receipt, references: Sequence[str]) -> tuple[str, ...]:
-    """Return the ids that references mean among the memories of a receipt."""
+def _chosen(receipt: Receipt, references: Sequence[str], concealed: set[str]) -> tuple[str, ...]:
+    """Return the ids that references mean among the memories of a receipt; errors do not name the concealed ones."""
     ids = [*(handed.id for handed in receipt.memories), *receipt.left_out]
-    return tuple(dict.fromkeys(_one(receipt.id, ids, reference) for reference in references))
+    return tuple(dict.fromkeys(_one(receipt.id, ids, reference, concealed) for reference in references))
 
 
-def _one(receipt: str, ids: Sequence[str], reference: str) -> str:
+def _one(receipt: str, ids: Sequence[str], reference: str, concealed: set[str]) -> str:
     wanted = naming.reference(reference)
     if wanted in ids:
         return wanted
@@ -230,5 +268,6 @@ def _one(receipt: str, ids: Sequence[str], reference: str) -> str:
         raise InvalidInput(
             f"{wanted!r} names {len(named)} memories of receipt {receipt}", hint="give the agent as well"
         )
-    known = f"it has {', '.join(ids)}" if ids else "nothing was relevant to that task"
+    shown = [id_ for id_ in ids if id_ not in concealed]
+    known = f"it has {', '.join(shown)}" if shown else "nothing was relevant to that task"
     raise InvalidInput(f"receipt {receipt} has no memory {wanted!r}", hint=known)

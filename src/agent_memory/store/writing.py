@@ -7,17 +7,21 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from agent_memory.errors import Conflict
+from agent_memory.errors import Conflict, Unreadable
 from agent_memory.files import naming
 from agent_memory.files.folder import TRASH
 from agent_memory.files.listing import ARCHIVE
 from agent_memory.index import lookup
 from agent_memory.model import Memory, Record
 from agent_memory.store.reading import Reading
+from agent_memory.team import scopes
 
 
 class Writing(Reading):
-    """Verbs that change files, durably, and never lose what another process wrote."""
+    """Verbs that change files, durably, and never lose what another process wrote.
+
+    A memory that is private to another than `agent=` cannot be changed or moved: it does not exist.
+    """
 
     def add(
         self,
@@ -116,9 +120,9 @@ class Writing(Reading):
                 f"{older.id} supersedes {newer.id} already", hint="a chain of supersessions has one direction"
             )
         if older.id in newer.supersedes:
-            return self.show(newer.id)
+            return self.show(newer.id, agent=agent)
         links = [*newer.supersedes, older.id]
-        return self.edit(newer.id, changes={"supersedes": links}, expected=newer.fingerprint)
+        return self.edit(newer.id, changes={"supersedes": links}, expected=newer.fingerprint, agent=agent)
 
     def archive(self, reference: str, *, agent: str | None = None) -> Record:
         """Move a memory to the archive, unchanged; `search(archived=True)` still finds it.
@@ -142,7 +146,7 @@ class Writing(Reading):
         self._index.read(lambda _: None)  # an index that has to be built takes the lock that the move will hold
         for place in (ARCHIVE, TRASH):
             path = f"{wanted}.md"
-            if "/" in wanted and os.path.lexists(self._folder.locate(f"{place}/{path}")):
+            if "/" in wanted and self._may_move(f"{place}/{path}", agent):
                 return self._at(self._index.move(f"{place}/{path}", path))
         record = self.record(reference, agent=agent)
         if not record.path.startswith(ARCHIVE):
@@ -154,3 +158,17 @@ class Writing(Reading):
         record = self.record(reference, agent=agent)
         self._index.move(record.path, f"{TRASH}/{record.path.removeprefix(f'{ARCHIVE}/')}")
         return record.id
+
+    def _may_move(self, path: str, agent: str | None) -> bool:
+        """Whether there is a file, which the index need not know, and an agent may see it."""
+        from agent_memory.files import format as formats  # noqa: PLC0415  pydantic and yaml: not for readers
+
+        if not os.path.lexists(self._folder.locate(path)):
+            return False
+        try:
+            data, stat = self._folder.read(path)
+            memory = formats.parse(stat, data).memory
+        except (FileNotFoundError, Unreadable):
+            return True  # moving says what is wrong, and shows nothing
+        owner = naming.agent_of(path.removeprefix(f"{TRASH}/"))
+        return scopes.may_read(memory.visibility, owner, agent)

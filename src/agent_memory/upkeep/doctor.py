@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_memory.files.folder import Folder
 from agent_memory.index import lookup
+from agent_memory.index import view as views
 from agent_memory.index.content import content
 from agent_memory.index.sqlite import Index
 from agent_memory.index.sync import sync
-from agent_memory.model import Problem
+from agent_memory.index.view import View
+from agent_memory.model import Problem, Suggestion
+from agent_memory.upkeep import suggestions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +24,18 @@ class Diagnosis:
         checked: Files compared, byte for byte.
         differences: Where the index does not say what the files say; a sync or `--fix` mends them.
         problems: Files that could not be read in part or at all.
-        notes: Things worth knowing that are no fault of the store: links to nowhere, traces of a crash.
+        notes: Things worth knowing that are no fault of the store: links to nowhere or in circles, torn lines of
+            receipts, traces of a crash.
+        suggestions: What probably revises or repeats what; nothing acts on it.
+        unused: Ids of memories that were often handed over and never of use, the most shown first.
     """
 
     checked: int
     differences: tuple[str, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+    suggestions: tuple[Suggestion, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -34,10 +43,11 @@ class Diagnosis:
         return not self.differences and not self.problems
 
 
-def examine(index: Index, folder: Folder, *, fallback: str, now_ns: int) -> Diagnosis:
+def examine(index: Index, folder: Folder, view: View, *, fallback: str, now_ns: int) -> Diagnosis:
     """Compare `index` with one that is built from the files alone.
 
     Args:
+        view: Who reads: what is private to others is counted and not named.
         fallback: Why the index is not the one on disk, or "".
         now_ns: The wall clock.
     """
@@ -45,8 +55,11 @@ def examine(index: Index, folder: Folder, *, fallback: str, now_ns: int) -> Diag
     try:
         report = sync(fresh, folder, now_ns=now_ns, timeout=0, force=True)
         differences = tuple(f"the index file: {fault}" for fault in index.faults())
-        differences += compare(content(index), content(fresh))
-        notes = _loose_ends(fresh)
+        hidden = views.hidden_paths(index, view.reader) | views.hidden_paths(fresh, view.reader)
+        differences += _unnamed(compare(content(index), content(fresh)), hidden)
+        problems = _problems(fresh, report.problems, view)
+        notes = _contradictions(fresh, view)
+        likely = suggestions.of_all(fresh, view)
     finally:
         fresh.close()
     if fallback:
@@ -54,31 +67,55 @@ def examine(index: Index, folder: Folder, *, fallback: str, now_ns: int) -> Diag
     strays = folder.strays()
     if strays:
         notes += (f"{strays} temporary files were left by a crash; --fix removes those older than an hour",)
-    return Diagnosis(checked=report.added, differences=differences, problems=report.problems, notes=notes)
+    return Diagnosis(checked=report.added, differences=differences, problems=problems, notes=notes, suggestions=likely)
 
 
-def compare(index: dict[str, str], files: dict[str, str]) -> tuple[str, ...]:
-    """Say where two contents differ, by path."""
-    found = []
+def compare(index: dict[str, str], files: dict[str, str]) -> dict[str, str]:
+    """Say where two contents differ: path -> difference, "" standing for the words of all."""
+    found = {}
     for path in sorted({*index, *files}):
         if index.get(path) == files.get(path):
             continue
         if path not in files:
-            found.append(f"{path}: in the index, but there is no such file")
+            found[path] = "in the index, but there is no such file"
         elif path not in index:
-            found.append(f"{path}: not in the index")
+            found[path] = "not in the index"
         else:
-            found.append(f"{path or 'full-text table'}: the index does not say what the file says")
-    return tuple(found)
+            found[path] = "the index does not say what the file says"
+    return found
 
 
-def _loose_ends(index: Index) -> tuple[str, ...]:
-    """Supersessions of memories that do not exist."""
-    records = lookup.records(index)
-    known = {record.id for record in records}
+def _unnamed(differences: Mapping[str, str], hidden: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a line for each difference; a private memory of another stands as its agent's folder."""
     return tuple(
-        f"{record.path}: supersedes {old}, which does not exist"
-        for record in records
-        for old in record.supersedes
-        if old not in known
+        f"{hidden[path]}/ (private): {said}" if path in hidden else f"{path or 'full-text table'}: {said}"
+        for path, said in differences.items()
     )
+
+
+def _problems(fresh: Index, reported: Sequence[Problem], view: View) -> tuple[Problem, ...]:
+    """Return what was reported, with the names that the reader may see."""
+    told = set(views.problems(fresh, None))
+    return (*(problem for problem in reported if problem not in told), *views.problems(fresh, view.reader))
+
+
+def _contradictions(index: Index, view: View) -> tuple[str, ...]:
+    """What memories say of each other, or of themselves, that cannot be."""
+    records = lookup.records(index, view)
+    days = {record.id: record.date for record in records}
+    known = {id_ for (id_,) in index.connection.execute("SELECT id FROM memories")}
+    replaced = {old for (old,) in index.connection.execute("SELECT old FROM supersessions")}
+    found = []
+    for record in records:
+        for old in record.supersedes:
+            if old not in known:
+                found.append(f"{record.path}: supersedes {old}, which does not exist")
+            elif old in days and days[old] > record.date:
+                found.append(f"{record.path}: supersedes {old}, which is later ({days[old]})")
+        if any(record.id in lookup.superseded_by(index, old) for old in record.supersedes):
+            found.append(f"{record.path}: supersedes itself, through others")
+        if record.valid_until and record.valid_until < record.date:
+            found.append(f"{record.path}: valid_until {record.valid_until} lies before its date {record.date}")
+        if record.status == "superseded" and record.id not in replaced:
+            found.append(f"{record.path}: its status is superseded, but no memory supersedes it")
+    return tuple(found)
