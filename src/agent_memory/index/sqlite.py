@@ -17,7 +17,7 @@ from agent_memory.index import analysis
 from agent_memory.index.rows import PAGES_BITS, Rows
 from agent_memory.model import Problem, Stat
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables; `migrations_notes/index-schema-<n>.md` says what changed."""
 
 APPLICATION = 0x414D5331  # "AMS1" in the header of the file, for `file` and for other programs
@@ -334,7 +334,7 @@ class Index:
         self.connection.execute("UPDATE memories SET path = ? WHERE path = ?", (new, old))
 
     def _drop_rows(self, number: int) -> None:
-        for table in ("passages", "tags", "links", "supersessions", "files"):
+        for table in ("passages", "tags", "links", "supersessions", "files", "vectors"):
             self.connection.execute(f"DELETE FROM {table} WHERE memory = ?", (number,))
         first = number << PAGES_BITS
         self.connection.execute("DELETE FROM pages WHERE rowid BETWEEN ? AND ?", (first, first + (1 << PAGES_BITS) - 1))

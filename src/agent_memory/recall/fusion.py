@@ -1,0 +1,74 @@
+"""How words and meaning add up: pure, without a parameter for any set of data.
+
+Scores of words say little about how good the best match is: even the best of a bad lot leads. So meaning is added on the scale of
+the task, not on that of its best match: a memory that stands one standard deviation nearer than the mean of all gains
+`WEIGHT` of what the task's words are worth together. Where words match well this decides between near equals; where no
+word matches it decides alone. The nearness of a model has no scale of its own that holds from one store to the next; its
+standing among all memories has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agent_memory.model import Term
+from agent_memory.recall.ranking import Scored
+
+WEIGHT = 0.2
+"""What one standard deviation is worth, as a share of the weight of all the task's tokens."""
+
+CANDIDATES = 128
+"""Memories that only their meaning brings in, at most."""
+
+
+def standing(near: Mapping[int, float]) -> dict[int, float]:
+    """Return by how many standard deviations each memory is nearer than their mean; those that are not are left out."""
+    if not near:
+        return {}
+    mean = math.fsum(near.values()) / len(near)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in near.values()) / len(near))
+    if deviation < 1e-6:  # all are equally near
+        return {}
+    return {number: (value - mean) / deviation for number, value in near.items() if value > mean}
+
+
+def chosen(near: Mapping[int, float]) -> dict[int, float]:
+    """Return the standing of the memories that meaning may bring in, by number."""
+    best = sorted(standing(near).items(), key=lambda item: (-item[1], item[0]))
+    return dict(best[:CANDIDATES])
+
+
+def fuse(
+    lexical: Sequence[Scored],
+    near: Mapping[int, float],
+    *,
+    unit: float,
+    paths: Mapping[int, str],
+    explain: bool = False,
+) -> list[Scored]:
+    """Add meaning to the scores of words and return both best first.
+
+    Args:
+        near: Number -> nearness, of every memory that exists for the one who asks.
+        unit: The weight of all tokens of the task.
+        paths: The files of the memories in `chosen(near)`; one that is not there is not brought in.
+        explain: Tell the addend.
+    """
+    stands = standing(near)
+    found = {scored.number for scored in lexical}
+    new = [Scored(n, paths[n], 0.0, -1) for n in chosen(near) if n not in found and n in paths]
+    fused = [_raised(scored, stands.get(scored.number, 0.0), unit, explain=explain) for scored in (*lexical, *new)]
+    return sorted(fused, key=lambda s: (-s.score, s.path))
+
+
+def _raised(scored: Scored, stands: float, unit: float, *, explain: bool) -> Scored:
+    gain = WEIGHT * unit * stands
+    if not gain:
+        return scored
+    terms = scored.terms
+    if explain:
+        note = f"{stands:.1f} standard deviations nearer in meaning than the mean of all memories"
+        terms = (Term(name="meaning", field="semantic", value=gain, note=note), *terms)
+    return replace(scored, score=scored.score + gain, terms=terms)
