@@ -8,7 +8,7 @@ from datetime import date
 import click
 
 from agent_memory.cli.failure import Usage
-from agent_memory.cli.options import COUNT, DAY, Call, Command, agent_option, pass_call, shared_options
+from agent_memory.cli.options import COUNT, DAY, Call, Command, agent_option, pass_call, semantic_option, shared_options
 from agent_memory.cli.render import flowed, note, on_terminal, readable
 
 
@@ -29,6 +29,7 @@ from agent_memory.cli.render import flowed, note, on_terminal, readable
 )
 @click.option("--file", "files", metavar="PATH", multiple=True, help="A file that the task touches; repeatable.")
 @click.option("--now", metavar="DAY", type=DAY, help="The day of the task, instead of today.")
+@semantic_option
 @shared_options
 @pass_call
 def command(
@@ -51,7 +52,7 @@ def command(
         from agent_memory.cli.body_input import read_text
 
         task = read_text(task_file)
-    with call.store() as store:
+    with call.store(by_meaning=True) as store:
         briefing = store.first_step(agent=agent, task=task or "", budget=budget, files=files, now=now)
     if call.json:
         from agent_memory.cli.json_output import of_briefing, print_json

@@ -25,7 +25,7 @@ def command(call: Call) -> None:
 
     No other command needs this: they all sync first. It spares long-lived readers that work.
     """
-    with call.store() as store:
+    with call.store(by_meaning=True) as store:
         if not call.json:
             say(f"watching {visible(str(store.root))}, Ctrl-C ends")
         try:

