@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,16 @@ def test_what_did_not_change_is_not_embedded_again(root: Path):
     assert embedder.asked == ["b\nParcels need dry ice.", "ice"]
 
 
+def test_a_store_that_stays_open_compares_with_what_the_files_say_now(root: Path):
+    with MemoryStore.open(root, embedder=Words()) as store:
+        before = asked(store, "lead")
+        (root / "agent" / "2026-01-02-b.md").write_text("lead lead lead", encoding="utf-8")
+        after = asked(store, "lead")
+        assert asked(store, "lead") == after != before
+    with MemoryStore.open(root, embedder=Words()) as store:
+        assert asked(store, "lead") == after
+
+
 def test_a_removed_memory_leaves_no_vectors(root: Path):
     with MemoryStore.open(root, embedder=Words()) as store:
         assert len(asked(store, "ice") or {}) == 3
@@ -166,7 +178,8 @@ def test_vectors_of_a_wrong_length_are_made_anew(root: Path, damage: str):
 def test_without_the_table_the_index_is_rebuilt_and_says_so(root: Path):
     with MemoryStore.open(root, embedder=Words()) as store:
         before = asked(store, "ice")
-        store._index.read(lambda index: index.connection.execute("DROP TABLE vectors"))
+        with contextlib.closing(sqlite3.connect(root / ".store" / "index.sqlite3")) as another:
+            another.execute("DROP TABLE vectors")
         assert asked(store, "ice") == before
         assert "rebuilt" in store.fallback
 

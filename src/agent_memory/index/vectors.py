@@ -93,6 +93,7 @@ class Vectors:
         self._index: Index | None = None
         self._at = (0, 0)
         self._loaded: _Loaded | None = None
+        self._complete: tuple[Index, tuple[int, int]] | None = None
 
     # -- making -------------------------------------------------------------------------------------------------
 
@@ -117,6 +118,9 @@ class Vectors:
             EmbedderFailed: The model does not answer; what was made before stays.
             Busy: Another process kept writing.
         """
+        now = _state(index)
+        if self._complete is not None and self._complete[0] is index and self._complete[1] == now:
+            return 0
         if index.fact("vectors") != self.embedder.name:
             with _locked(index, folder, timeout), index.write():
                 index.connection.execute("DELETE FROM vectors")
@@ -133,6 +137,8 @@ class Vectors:
                 self._put(index, batch, made)
         if progress and lacking:
             progress(len(lacking), len(lacking))
+        if not lacking:
+            self._complete = index, now
         return len(lacking)
 
     def _made(self, folder: Folder, paths: Sequence[str]) -> list[bytes]:
@@ -187,8 +193,7 @@ class Vectors:
         return {number: near[number] for (number,) in seen if number in near}
 
     def _load(self, index: Index) -> _Loaded:
-        (version,) = index.connection.execute("PRAGMA data_version").fetchone()
-        now = (version, index.connection.total_changes)
+        now = _state(index)
         if self._loaded is None or self._index is not index or self._at != now:
             self._loaded = self._read(index)
             self._index, self._at = index, now
@@ -209,6 +214,12 @@ class Vectors:
         counts = np.array([len(row) // wide for _, row in rows], dtype=np.int64)
         numbers = np.array([number for number, _ in rows], dtype=np.int64)
         return _Loaded(matrix, numbers, np.cumsum(counts) - counts, counts)
+
+
+def _state(index: Index) -> tuple[int, int]:
+    """What is another after every change to an index, by this connection or any other."""
+    (version,) = index.connection.execute("PRAGMA data_version").fetchone()
+    return version, index.connection.total_changes
 
 
 def _texts(folder: Folder, path: str) -> list[str]:

@@ -34,15 +34,17 @@ def standing(near: Mapping[int, float]) -> dict[int, float]:
     return {number: (value - mean) / deviation for number, value in near.items() if value > mean}
 
 
-def chosen(near: Mapping[int, float]) -> dict[int, float]:
-    """Return the standing of the memories that meaning may bring in, by number."""
-    best = sorted(standing(near).items(), key=lambda item: (-item[1], item[0]))
-    return dict(best[:CANDIDATES])
+def chosen(stands: Mapping[int, float]) -> list[int]:
+    """Return the memories that meaning may bring in, those that stand out most; of equals at the end all or none."""
+    least = sorted(stands.values(), reverse=True)[CANDIDATES - 1 : CANDIDATES + 1]
+    if len(least) < 2:
+        return list(stands)
+    return [n for n, value in stands.items() if value >= least[0] > least[1] or value > least[0]]
 
 
 def fuse(
     lexical: Sequence[Scored],
-    near: Mapping[int, float],
+    stands: Mapping[int, float],
     *,
     unit: float,
     paths: Mapping[int, str],
@@ -51,14 +53,13 @@ def fuse(
     """Add meaning to the scores of words and return both best first.
 
     Args:
-        near: Number -> nearness, of every memory that exists for the one who asks.
+        stands: See `standing`.
         unit: The weight of all tokens of the task.
-        paths: The files of the memories in `chosen(near)`; one that is not there is not brought in.
+        paths: The files of the memories in `chosen(stands)`; one that is not there is not brought in.
         explain: Tell the addend.
     """
-    stands = standing(near)
     found = {scored.number for scored in lexical}
-    new = [Scored(n, paths[n], 0.0, -1) for n in chosen(near) if n not in found and n in paths]
+    new = [Scored(n, paths[n], 0.0, -1) for n in chosen(stands) if n not in found and n in paths]
     fused = [_raised(scored, stands.get(scored.number, 0.0), unit, explain=explain) for scored in (*lexical, *new)]
     return sorted(fused, key=lambda s: (-s.score, s.path))
 
