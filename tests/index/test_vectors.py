@@ -211,6 +211,19 @@ def test_an_embedder_that_breaks_at_the_question_does_the_same(root: Path):
         assert "meaning was not compared (no weights for 1 texts)" in store.fallback
 
 
+def test_what_was_made_before_the_embedder_broke_stays(root: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vectors, "_BATCH", 1)
+
+    def breaks() -> None:
+        if len(embedder.asked) > 2:
+            raise EmbedderFailed("out of breath")
+
+    embedder = Words(then=breaks)
+    with MemoryStore.open(root, embedder=embedder) as store:
+        assert asked(store, "ice") is None
+        assert len(rows(store)) == 2
+
+
 def test_too_many_missing_ones_are_left_to_sync(root: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vectors, "LAZILY", 2)
     embedder = Words()

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from agent_memory.cli.options import Call, Command, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, semantic_option, shared_options
 from agent_memory.cli.render import dim, put, say, visible
 from agent_memory.cli.sync import summary
 
@@ -18,6 +18,7 @@ from agent_memory.cli.sync import summary
     short_help="Keep the index current while files change.",
     examples=("memory watch --json",),
 )
+@semantic_option
 @shared_options
 @pass_call
 def command(call: Call) -> None:

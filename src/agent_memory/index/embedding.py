@@ -64,7 +64,7 @@ def missing() -> tuple[str, ...]:
 
 
 class MiniLM:
-    """all-MiniLM-L6-v2, int8: English, 384 dimensions, about 15 ms for 500 characters on one core.
+    """all-MiniLM-L6-v2, int8: English, 384 dimensions, some 15 ms for 500 characters on one core.
 
     Each text is computed alone and by one thread, so that neither its company nor the number of cores matters.
     """
