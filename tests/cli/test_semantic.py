@@ -17,7 +17,10 @@ def vectors(session: Any) -> int:
     return int(count)
 
 
-@pytest.mark.skipif(bool(embedding.missing()), reason="the extra `semantic` is not installed")
+installed = pytest.mark.skipif(bool(embedding.missing()), reason="the extra `semantic` is not installed")
+
+
+@installed
 @pytest.mark.parametrize(
     ("words", "setting", "made"), [((), "", True), (("--no-semantic",), "", False), ((), "0", False), ((), "1", True)]
 )
@@ -38,12 +41,12 @@ def test_without_the_extra_words_answer_and_nothing_is_said(session: Any, monkey
     assert "meaning" not in result.output
 
 
+@installed
 def test_a_model_that_does_not_load_is_said_and_the_sync_is_done(session: Any, monkeypatch: pytest.MonkeyPatch):
     def load() -> Any:
         raise OSError("model.onnx is cut short")
 
     monkeypatch.setenv("MEMORY_SEMANTIC", "")
-    monkeypatch.setattr(embedding, "_NEEDED", ())
     monkeypatch.setattr(embedding, "_load", load)
     result = session.run("sync", "--json")
     assert result.exit_code == 0

@@ -224,6 +224,16 @@ def test_what_was_made_before_the_embedder_broke_stays(root: Path, monkeypatch: 
         assert len(rows(store)) == 2
 
 
+def test_an_index_that_somebody_keeps_locked_is_left_alone_and_the_answer_comes(root: Path):
+    with MemoryStore.open(root) as store:
+        store.sync()
+    with contextlib.closing(sqlite3.connect(root / ".store" / "index.sqlite3")) as another:
+        another.execute("BEGIN IMMEDIATE")
+        with MemoryStore.open(root, embedder=Words(), lock_timeout=0.1) as store:
+            assert len(asked(store, "ice") or {}) == 3
+            assert "answered from the files" in store.fallback
+
+
 def test_too_many_missing_ones_are_left_to_sync(root: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vectors, "LAZILY", 2)
     embedder = Words()
