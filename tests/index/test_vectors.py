@@ -184,6 +184,22 @@ def test_without_the_table_the_index_is_rebuilt_and_says_so(root: Path):
         assert "rebuilt" in store.fallback
 
 
+def test_an_index_that_breaks_under_an_answer_has_its_vectors_when_it_answers_again(root: Path):
+    calls: list[dict[int, float]] = []
+
+    def answer(index: Any, used: Vectors | None) -> int:
+        assert used is not None
+        calls.append(used.nearest(index, "ice", *EVERYTHING))
+        return len(
+            index.connection.execute("SELECT * FROM no_such_table" if len(calls) == 1 else "SELECT 1").fetchall()
+        )
+
+    with MemoryStore.open(root, embedder=Words()) as store:
+        assert store._index.read_by_meaning(answer) == 1
+        assert "rebuilt" in store.fallback
+    assert [len(near) for near in calls] == [3, 3]
+
+
 def test_a_store_without_an_embedder_does_not_care_for_the_table(root: Path):
     with MemoryStore.open(root, embedder=Words()) as store:
         asked(store, "ice")

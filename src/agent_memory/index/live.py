@@ -89,17 +89,27 @@ class LiveIndex:
             index = self._fresh()
             if self._vectors is None:
                 return self._answered(index, lambda used: answer(used, None))
-            from agent_memory.index.embedding import EmbedderFailed  # noqa: PLC0415  only where meaning is compared
+            try:
+                return self._by_meaning(answer)
+            except sqlite3.DatabaseError as error:
+                self._replace(error)
+            return self._by_meaning(answer)
 
-            vectors, why = self._completed(index, lazily=True)
-            if vectors is not None:
-                try:
-                    return self._answered(self._open(), lambda used: answer(used, vectors))
-                except EmbedderFailed as error:
-                    why = str(error)
-            found = self._answered(self._open(), lambda used: answer(used, None))
-            self._also(why)
-            return found
+    def _by_meaning(self, answer: Callable[[Index, Vectors | None], T]) -> T:
+        from agent_memory.index.embedding import EmbedderFailed  # noqa: PLC0415  only where meaning is compared
+
+        vectors, why = self._completed(self._open(), lazily=True)
+        index = self._open()
+        if vectors is not None:
+            try:
+                with index.snapshot():
+                    return answer(index, vectors)
+            except EmbedderFailed as error:
+                why = str(error)
+        with index.snapshot():
+            found = answer(index, None)
+        self._also(why)
+        return found
 
     def _completed(self, index: Index, *, lazily: bool) -> tuple[Vectors | None, str]:
         """Make the vectors that are missing; return None where they do not serve, and why."""
