@@ -28,7 +28,7 @@ STAMP = VENV / "dev.json"
 HIJACKERS = (  # what an outer environment may set that would send an install or an import somewhere else
     *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"),
     *("UV_PROJECT_ENVIRONMENT", "UV_PROJECT", "UV_WORKING_DIR", "UV_PYTHON", "UV_FROZEN", "UV_NO_SYNC", "UV_OFFLINE"),
-    *("MEMORY_ROOT", "CLAUDE_PROJECT_DIR"),
+    *("MEMORY_ROOT", "CLAUDE_PROJECT_DIR", "MEMORY_SEMANTIC"),
 )
 ENV = {name: value for name, value in os.environ.items() if name not in HIJACKERS}
 

@@ -31,10 +31,10 @@ LEVEL = {room: level for level, floor in enumerate(reversed(FLOORS)) for room in
 LEVEL["__main__"] = len(FLOORS)  # `python -m agent_memory` stands on the roof and calls the command line
 FRONT_DOOR = {"store", "model", "errors"}  # what `agent_memory/__init__.py` may hand out, and only on demand
 
-SINGLE_ROOM = ("yaml", "slugify", "whoosh")  # each imported by exactly one module
-PREFIX_ONLY = {"sqlalchemy": ("index.",), "click": ("cli",), "rich": ("cli",)}
+SINGLE_ROOM = ("yaml", "slugify", "whoosh", "onnxruntime", "tokenizers")  # each imported by exactly one module
+PREFIX_ONLY = {"sqlalchemy": ("index.",), "numpy": ("index.",), "click": ("cli",), "rich": ("cli",)}
 MAY_ASK_ENVIRONMENT = ("cli", "store")
-SLOW = {"sqlalchemy", "pydantic", "whoosh"}  # what a cold search must not pay for
+SLOW = {"sqlalchemy", "pydantic", "whoosh", "numpy", "onnxruntime"}  # what a cold search must not pay for
 HOT = ("", "__main__", "cli", "cli.search", "cli.first_step", "bridges.hook", "store", "index.sqlite", "index.sync",
        "recall.search", "recall.ranking", "files.folder")  # fmt: skip
 

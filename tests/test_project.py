@@ -73,7 +73,10 @@ def test_every_python_we_name_is_one_we_support():
     assert PYPROJECT["project"]["requires-python"] == ">=3.11"
 
 
-@pytest.mark.parametrize("requirement", PYPROJECT["project"]["dependencies"], ids=name_of)
+EXTRAS = [requirement for extra in PYPROJECT["project"]["optional-dependencies"].values() for requirement in extra]
+
+
+@pytest.mark.parametrize("requirement", [*PYPROJECT["project"]["dependencies"], *EXTRAS], ids=name_of)
 def test_every_dependency_is_bounded_and_explained_in_the_readme(requirement: str):
     assert re.search(r">=\d", requirement)
     assert re.search(r"<\d", requirement)

@@ -260,6 +260,7 @@ class SearchResult:
         complete: False where more memories match than are ranked in full.
         fallback: What did not work as usual and how the answer was made instead, or "".
         suggestion: A query that would find something, where this one did not, or "".
+        arms: The ways of ranking that ran.
     """
 
     query: str
@@ -268,6 +269,7 @@ class SearchResult:
     complete: bool = True
     fallback: str = ""
     suggestion: str = ""
+    arms: tuple[str, ...] = ("bm25",)
     problems: tuple[Problem, ...] = ()
 
 
@@ -331,7 +333,7 @@ class Briefing:
         consultations: Open questions that are addressed to the agent.
         answers: What others answered to the agent's own questions and no earlier briefing had.
         tokens: Size of `markdown`, four bytes of UTF-8 counted as one token.
-        arms: The ways of ranking that took part.
+        arms: As in `SearchResult`.
         receipt: Id of the receipt; "" where none was left.
         fallback: As in `SearchResult`.
     """
@@ -345,7 +347,7 @@ class Briefing:
     consultations: tuple[Briefed, ...] = ()
     answers: tuple[Briefed, ...] = ()
     documents: tuple[Named, ...] = ()
-    arms: tuple[str, ...] = ("bm25", "feedback")
+    arms: tuple[str, ...] = ()
     receipt: str = ""
     fallback: str = ""
     problems: tuple[Problem, ...] = ()

@@ -52,6 +52,7 @@ def make_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
     """Make a project with a fresh copy of the store, and go there."""
     for name in ("MEMORY_ROOT", "CLAUDE_PROJECT_DIR", "NO_COLOR", "MEMORY_DEBUG", "VISUAL", "EDITOR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MEMORY_SEMANTIC", "0")  # what is shown is what a plain installation says
 
     def make() -> Session:
         session = Session(tmp_path / f"shop-{len(list(tmp_path.iterdir()))}")

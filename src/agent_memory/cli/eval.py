@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from agent_memory.cli.failure import Usage
-from agent_memory.cli.options import COUNT, Call, Command, pass_call, shared_options
+from agent_memory.cli.options import COUNT, Call, Command, pass_call, semantic_option, shared_options
 from agent_memory.cli.render import note, on_terminal, plural, put
 from agent_memory.errors import InvalidInput, NotFound, Unreadable
 
@@ -89,6 +89,7 @@ class Questions:
 @click.option(
     "--sample", metavar="N", type=COUNT, default=200, show_default=True, help="Memories that --self asks for at most."
 )
+@semantic_option
 @shared_options
 @pass_call
 def command(
@@ -109,7 +110,7 @@ def command(
     from agent_memory.store import local_time
 
     _check(tasks, qrels, chains, run, own=own)
-    with call.store() as store:
+    with call.store(by_meaning=True) as store:
         records = store.list(archived=True)
         today = (call.clock or local_time)().date()
         if own:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent_memory.cli.failure import Usage
-from agent_memory.cli.options import COUNT, DAY, Call, Command, agent_option, pass_call, shared_options
+from agent_memory.cli.options import COUNT, DAY, Call, Command, agent_option, pass_call, semantic_option, shared_options
 from agent_memory.cli.render import flowed, note, on_terminal, readable
 
 CARDS = ".claude/agents/"
@@ -35,6 +35,7 @@ CARDS = ".claude/agents/"
 @click.option("--branch", metavar="NAME", default="", help="The branch of the work; its words count as the task's.")
 @click.option("--now", metavar="DAY", type=DAY, help="The day of the task, instead of today.")
 @click.option("--git/--no-git", default=True, help="Ask git whether files that memories name have changed (default).")
+@semantic_option
 @shared_options
 @pass_call
 def command(call: Call, /, agent: str, task: str | None, task_file: str | None, **how: Any) -> None:
@@ -49,7 +50,7 @@ def command(call: Call, /, agent: str, task: str | None, task_file: str | None, 
         from agent_memory.cli.body_input import read_text
 
         task = read_text(task_file)
-    with call.store() as store:
+    with call.store(by_meaning=True) as store:
         briefing = store.first_step(agent=agent, task=task or "", **how)
     if call.json:
         from agent_memory.cli.json_output import of_briefing, print_json

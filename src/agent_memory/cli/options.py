@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from agent_memory.index.embedding import Embedder
     from agent_memory.model import Record
     from agent_memory.store import MemoryStore
 
@@ -34,21 +35,35 @@ class Call:
         json: Answer in JSON.
         query: The query that is being answered, so that an error can point into it.
         clock: The time; None is the time now.
+        no_semantic: Compare words only.
     """
 
     root: str | None = None
     json: bool = False
     query: str = ""
     clock: Callable[[], datetime] | None = None
+    no_semantic: bool = False
 
-    def store(self) -> MemoryStore:
-        """Open the store that the call means."""
+    def store(self, *, by_meaning: bool = False) -> MemoryStore:
+        """Open the store that the call means.
+
+        Args:
+            by_meaning: Compare meaning too, where the extra `semantic` is installed and nobody says otherwise.
+        """
         from agent_memory.cli.progress import progress
         from agent_memory.files import discover
         from agent_memory.store import MemoryStore, local_time
 
         place = discover.find(Path.cwd(), os.environ, root=self.root)
-        return MemoryStore.open(place, clock=self.clock or local_time, progress=progress())
+        embedder = self._embedder() if by_meaning else None
+        return MemoryStore.open(place, clock=self.clock or local_time, progress=progress(), embedder=embedder)
+
+    def _embedder(self) -> Embedder | None:
+        if self.no_semantic or os.environ.get("MEMORY_SEMANTIC") == "0":
+            return None
+        from agent_memory.index import embedding
+
+        return None if embedding.missing() else embedding.MiniLM()
 
 
 pass_call = click.make_pass_decorator(Call, ensure=True)
@@ -72,6 +87,12 @@ def json_option(function: F) -> F:
     return click.option(
         "--json", is_flag=True, expose_value=False, callback=_keep, help="Answer in JSON (see docs/output.md)."
     )(function)
+
+
+def semantic_option(function: F) -> F:
+    """Add `--no-semantic`."""
+    text = "Compare words only, also where the extra `semantic` is installed (the same: MEMORY_SEMANTIC=0)."
+    return click.option("--no-semantic", is_flag=True, expose_value=False, callback=_keep, help=text)(function)
 
 
 def shared_options(function: F) -> F:

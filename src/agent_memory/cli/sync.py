@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, Command, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, semantic_option, shared_options
 from agent_memory.cli.render import flowed, note, plural, put, visible
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("--full", is_flag=True, help="Read every file, even where nothing seems to have changed.")
 @click.option("--force", is_flag=True, help="Accept that whole folders are gone.")
+@semantic_option
 @shared_options
 @pass_call
 def command(call: Call, full: bool, force: bool) -> None:  # noqa: FBT001
@@ -29,7 +30,7 @@ def command(call: Call, full: bool, force: bool) -> None:  # noqa: FBT001
 
     Every command that reads does this by itself; sync is for a first long build, for --force and for a look.
     """
-    with call.store() as store:
+    with call.store(by_meaning=True) as store:
         report = store.sync(full=full, force=force)
         if call.json:
             from agent_memory.cli.json_output import of_report, print_json

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from agent_memory.cli.options import Call, Command, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, pass_call, semantic_option, shared_options
 from agent_memory.cli.render import dim, put, say, visible
 from agent_memory.cli.sync import summary
 
@@ -18,6 +18,7 @@ from agent_memory.cli.sync import summary
     short_help="Keep the index current while files change.",
     examples=("memory watch --json",),
 )
+@semantic_option
 @shared_options
 @pass_call
 def command(call: Call) -> None:
@@ -25,7 +26,7 @@ def command(call: Call) -> None:
 
     No other command needs this: they all sync first. It spares long-lived readers that work.
     """
-    with call.store() as store:
+    with call.store(by_meaning=True) as store:
         if not call.json:
             say(f"watching {visible(str(store.root))}, Ctrl-C ends")
         try:

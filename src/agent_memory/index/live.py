@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent_memory.files.signal import ChangeSignal
     from agent_memory.index.opening import Opened
     from agent_memory.index.preparing import Prepared
+    from agent_memory.index.vectors import Vectors
 
 T = TypeVar("T")
 
@@ -36,12 +37,21 @@ class LiveIndex:
     Args:
         lock_timeout: Seconds to wait for another process that writes.
         progress: Called with (files done, files to do) while an index is built.
+        vectors: What compares meaning; None where only words are compared.
     """
 
-    def __init__(self, folder: Folder, *, lock_timeout: float, progress: syncing.Progress | None) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        *,
+        lock_timeout: float,
+        progress: syncing.Progress | None,
+        vectors: Vectors | None = None,
+    ) -> None:
         self._folder = folder
         self._timeout = lock_timeout
         self._progress = progress
+        self._vectors = vectors
         self._index: Index | None = None
         self._signal: ChangeSignal | None = None
         self._process = os.getpid()
@@ -68,14 +78,73 @@ class LiveIndex:
         An index that turns out to be broken is replaced and `answer` called again; `fallback` then says so.
         """
         with self.mutex:
+            return self._answered(self._fresh(), answer)
+
+    def read_by_meaning(self, answer: Callable[[Index, Vectors | None], T]) -> T:
+        """As `read`, with the vectors of all memories where there is an embedder.
+
+        Where it does not work, `answer` is called with None and `fallback` says why.
+        """
+        with self.mutex:
             index = self._fresh()
+            if self._vectors is None:
+                return self._answered(index, lambda used: answer(used, None))
+            try:
+                return self._by_meaning(answer)
+            except sqlite3.DatabaseError as error:
+                self._replace(error)
+            return self._by_meaning(answer)
+
+    def _by_meaning(self, answer: Callable[[Index, Vectors | None], T]) -> T:
+        from agent_memory.index.embedding import EmbedderFailed  # noqa: PLC0415  only where meaning is compared
+
+        vectors, why = self._completed(self._open(), lazily=True)
+        index = self._open()
+        if vectors is not None:
             try:
                 with index.snapshot():
-                    return answer(index)
+                    return answer(index, vectors)
+            except EmbedderFailed as error:
+                why = str(error)
+        with index.snapshot():
+            found = answer(index, None)
+        self._also(why)
+        return found
+
+    def _completed(self, index: Index, *, lazily: bool) -> tuple[Vectors | None, str]:
+        """Make the vectors that are missing; return None where they do not serve, and why."""
+        from agent_memory.index.embedding import EmbedderFailed  # noqa: PLC0415  only where meaning is compared
+        from agent_memory.index.vectors import LAZILY, NotReady  # noqa: PLC0415
+
+        vectors = self._vectors
+        assert vectors is not None
+
+        def complete(index: Index) -> None:
+            most = LAZILY if lazily else None
+            vectors.complete(index, self._folder, timeout=self._timeout, most=most, progress=self._progress)
+
+        try:
+            try:
+                complete(index)
             except sqlite3.DatabaseError as error:
-                index = self._replace(error)
+                complete(self._replace(error))
+        except (EmbedderFailed, NotReady, Busy, sqlite3.DatabaseError, StorageFailed) as error:
+            return None, str(error)
+        return vectors, ""
+
+    def _also(self, why: str) -> None:
+        """Say that meaning was not compared, beside what did not work otherwise."""
+        if why:
+            self.fallback = "; ".join(filter(None, (self.fallback, f"meaning was not compared ({why})")))
+
+    def _answered(self, index: Index, answer: Callable[[Index], T]) -> T:
+        try:
             with index.snapshot():
                 return answer(index)
+        except sqlite3.DatabaseError as error:
+            index = self._replace(error)
+        with index.snapshot():
+            return answer(index)
 
     def sync(self, *, full: bool = False, force: bool = False) -> SyncReport:
         """Make the index equal to the files.
@@ -99,6 +168,8 @@ class LiveIndex:
                     seconds=built.seconds, rebuilt=built.rebuilt,
                 )  # fmt: skip
             self.report = report
+            if self._vectors is not None:
+                self._also(self._completed(index, lazily=False)[1])
             return report
 
     def rebuild(self) -> SyncReport:

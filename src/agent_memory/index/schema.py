@@ -6,7 +6,7 @@ dropping every table loses nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 tables = MetaData()
 
@@ -121,6 +121,14 @@ files = Table(
     Column("declared", Boolean, nullable=False),  # True: front matter `files`; False: inline code in the body
     Index("files_by_file", "file"),
     sqlite_with_rowid=False,
+)
+
+vectors = Table(
+    "vectors",  # of the memories that were embedded; empty where no embedder is used. See `vectors.py`
+    tables,
+    _team(),
+    _owner(),
+    Column("directions", LargeBinary, nullable=False),  # a signed byte for each dimension of each passage
 )
 
 problems = Table(

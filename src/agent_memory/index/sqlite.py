@@ -337,7 +337,7 @@ class Index:
         self.connection.execute("UPDATE memories SET path = ? WHERE path = ?", (new, old))
 
     def _drop_rows(self, number: int) -> None:
-        for table in ("passages", "tags", "links", "supersessions", "files"):
+        for table in ("passages", "tags", "links", "supersessions", "files", "vectors"):
             self.connection.execute(f"DELETE FROM {table} WHERE memory = ?", (number,))
         first = number << PAGES_BITS
         self.connection.execute("DELETE FROM pages WHERE rowid BETWEEN ? AND ?", (first, first + (1 << PAGES_BITS) - 1))

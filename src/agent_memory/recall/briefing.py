@@ -125,6 +125,7 @@ def briefing(found: SearchResult, read: Callable[[Record], str], request: Reques
         consultations=tuple(pack.briefed(p) for p in beside if p.form and p.record in around.questions),
         documents=tuple(around.documents),
         tokens=tokens_of(markdown),
+        arms=found.arms,
         fallback=found.fallback,
         problems=found.problems,
     )

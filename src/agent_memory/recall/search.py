@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from agent_memory.errors import NotFound, Unreadable
 from agent_memory.index import lookup, postings
@@ -18,6 +19,9 @@ from agent_memory.recall import ranking, task
 from agent_memory.recall.bare import Clause
 from agent_memory.recall.query import Query
 from agent_memory.recall.snippet import snippet, without_heading
+
+if TYPE_CHECKING:
+    from agent_memory.index.vectors import Vectors
 
 _MARKS = ".,;:!?()[]{}\"'`*<>"
 
@@ -76,16 +80,18 @@ def select(index: Index, request: Request, *, today: date) -> list[Record]:
     return lookup.records(index, View(request.agent, today), where, sql.parameters)
 
 
-def for_task(index: Index, text: str, *, agent: str, today: date, limit: int, read: Reader) -> SearchResult:
+def for_task(
+    index: Index, text: str, *, agent: str, today: date, limit: int, read: Reader, vectors: Vectors | None = None
+) -> SearchResult:
     """Return the memories nearest to a task text; none where nothing is relevant."""
-    ranked, tokens = task.rank(index, text, agent=agent, today=today, limit=limit, explain=True)
-    ranked = [s for s in ranked if s.score >= task.WORTH * ranked[0].score]
+    found = task.rank(index, text, agent=agent, today=today, limit=limit, vectors=vectors, explain=True)
+    ranked = [s for s in found.scored if s.score >= task.WORTH * found.scored[0].score]
     written = {token: word.strip(_MARKS) for word in reversed(text.split()) for token in stems_of(word)}
     hits = [
         replace(hit, terms=tuple(_as_written(term, written) for term in hit.terms))
-        for hit in _hits(index, View(agent, today), ranked, tokens, read)
+        for hit in _hits(index, View(agent, today), ranked, found.tokens, read)
     ]
-    return SearchResult(query=text, hits=tuple(hits), total=len(ranked))
+    return SearchResult(query=text, hits=tuple(hits), total=len(ranked), arms=found.arms)
 
 
 def _as_written(term: Term, written: Mapping[str, str]) -> Term:

@@ -15,16 +15,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_memory.index import postings
 from agent_memory.index.analysis import analyse, stem
 from agent_memory.index.population import Population
 from agent_memory.index.sqlite import Index
 from agent_memory.index.view import View
-from agent_memory.recall import likeness, ranking, rules
+from agent_memory.recall import fusion, likeness, ranking, rules
 from agent_memory.recall.ranking import Candidate, Scored, Statistics
 from agent_memory.recall.times import spoken
+
+if TYPE_CHECKING:
+    from agent_memory.index.vectors import Vectors
+
+WORDS = ("bm25", "feedback")
 
 LONGEST = 2000
 """Different tokens of a task that are looked at; what a longer one has behind them is not."""
@@ -59,7 +64,10 @@ FLOOR = (0.10, 0.23)
 FULL = (100, 60)
 """Memories, and mean tokens of one, from which a store counts as full: few or short memories cover less by chance."""
 
-WORTH = 0.5
+SPOKEN = 0.36
+"""The same share where meaning is compared too, and may carry a task that shares few words."""
+
+WORTH = 0.47
 """A memory is handed over if its score is at least this share of the best one's."""
 
 LONG = 15
@@ -78,37 +86,70 @@ GENERIC = frozenset(stem(word) for word in _GENERIC.split())
 
 
 class Ranked(NamedTuple):
-    """An answer: memories best first, and the tokens of the task that were searched for."""
+    """An answer: memories best first, the tokens of the task that were searched for, the ways of ranking that ran."""
 
     scored: list[Scored]
     tokens: list[str]
+    arms: tuple[str, ...]
 
 
-def rank(index: Index, task: str, *, agent: str | None, today: date, limit: int, explain: bool = False) -> Ranked:
+class Meaning(NamedTuple):
+    """What vectors say of a task; nothing where there are none.
+
+    Attributes:
+        stands: See `fusion.standing`.
+        unit: The weight of all tokens of the task.
+        near: The largest nearness, as a share of what tells that something is relevant.
+    """
+
+    stands: Mapping[int, float] = {}
+    unit: float = 0.0
+    near: float = 0.0
+
+
+def rank(
+    index: Index,
+    task: str,
+    *,
+    agent: str | None,
+    today: date,
+    limit: int,
+    vectors: Vectors | None = None,
+    explain: bool = False,
+) -> Ranked:
     """Return the memories that matter for a task, none later than `today`; none at all where nothing is relevant.
 
     Args:
         agent: Who asks: what others keep private does not exist for it.
+        vectors: Compare meaning as well.
         explain: Tell the addends of each score.
     """
+    arms = (*WORDS, "semantic") if vectors else WORDS
     population = Population(index, View(agent, today))
     stems = list(islice(dict.fromkeys(analyse(task).stems), LONGEST))
     statistics = _statistics(population, stems)
     weights = weigh(stems, statistics)
     searched = dict(sorted(((t, w) for t, w in weights.items() if statistics.having[t]), key=_weightiest)[:TOKENS])
-    if GENERIC.issuperset(searched):
-        return Ranked([], list(searched))
-    first = _scored(population, searched, statistics, FIRST)
+    meaning = _meaning(population, task, vectors, sum(weights.values())) if vectors else Meaning()
+    if GENERIC.issuperset(searched) and not meaning.stands:
+        return Ranked([], list(searched), arms)
+    first = _scored(population, searched, statistics, meaning, FIRST)
     widened = feedback(first[:FEEDBACK_MEMORIES], searched, population)
     kept = [candidate.number for _, candidate in first[:KEPT]]
-    pairs = _scored(population, widened, _statistics(population, widened), CANDIDATES, kept, explain=explain)
+    pairs = _scored(population, widened, _statistics(population, widened), meaning, CANDIDATES, kept, explain=explain)
     scored = _moved(index, pairs, agent=agent, times=spoken(task, today))
     candidates = {candidate.number: candidate for _, candidate in pairs}
-    if covered([candidates[s.number] for s in scored[:BEST]], weights) < floor(population, weights):
-        return Ranked([], list(searched))
+    share = covered([candidates[s.number] for s in scored[:BEST]], weights)
+    if share < (SPOKEN if vectors else floor(population, weights)) and meaning.near < 1:
+        return Ranked([], list(searched), arms)
     old_of, paths = postings.supersessions(index, until=today)
     ordered = ranking.supersede(scored, old_of, paths)
-    return Ranked(_only_seen(population, ordered, scored)[:limit], list(searched))
+    return Ranked(_only_seen(population, ordered, scored)[:limit], list(searched), arms)
+
+
+def _meaning(population: Population, task: str, vectors: Vectors, unit: float) -> Meaning:
+    near = vectors.nearest(population.index, task, population.condition, population.parameters)
+    return Meaning(fusion.standing(near), unit, max(near.values(), default=0.0) / vectors.embedder.near)
 
 
 def weigh(stems: Sequence[str], statistics: Statistics) -> dict[str, float]:
@@ -145,8 +186,8 @@ def feedback(
     worth = {token: share * known.weight(token) for token, share in likely if known.having[token] > 1}
     chosen = sorted(worth.items(), key=_weightiest)[:FEEDBACK_TOKENS]
     widened = dict(weights)
-    if chosen and weights:
-        scale = FEEDBACK * max(weights.values()) / chosen[0][1]
+    if chosen:
+        scale = FEEDBACK * max(weights.values(), default=1.0) / chosen[0][1]
         for token, value in chosen:
             widened[token] = widened.get(token, 0.0) + scale * value
     return widened
@@ -182,21 +223,21 @@ def _scored(
     population: Population,
     weights: Mapping[str, float],
     statistics: Statistics,
+    meaning: Meaning,
     most: int,
     also: Sequence[int] = (),
     *,
     explain: bool = False,
 ) -> list[tuple[Scored, Candidate]]:
-    """Score the memories nearest to some tokens, and some that were found before."""
-    if not weights:
-        return []
-    found = population.best(list(weights), most) if len(weights) <= FEW else population.nearest(weights, most)
-    found |= postings.paths(population.index, also)
-    pairs = [
-        (ranking.score(candidate, weights, {}, statistics, explain=explain), candidate)
-        for candidate in _candidates(population.index, found)
-    ]
-    return sorted(pairs, key=lambda pair: (-pair[0].score, pair[0].path))
+    """Score the memories nearest to some tokens, those nearest in meaning, and some that were found before."""
+    found: dict[int, str] = {}
+    if weights:
+        found = population.best(list(weights), most) if len(weights) <= FEW else population.nearest(weights, most)
+    found |= postings.paths(population.index, [*also, *fusion.chosen(meaning.stands)])
+    candidates = {candidate.number: candidate for candidate in _candidates(population.index, found)}
+    lexical = [ranking.score(c, weights, {}, statistics, explain=explain) for c in candidates.values()]
+    fused = fusion.fuse(lexical, meaning.stands, unit=meaning.unit, explain=explain)
+    return [(scored, candidates[scored.number]) for scored in fused]
 
 
 def _candidates(index: Index, found: Mapping[int, str]) -> list[Candidate]:

@@ -107,7 +107,9 @@ class FirstStep(Consulting, Remembering):
 
         reader = naming.check_agent(agent) if agent else None
         today = now or self._clock().date()
-        found = self._index.read(lambda index: tasks.rank(index, task, agent=reader, today=today, limit=limit))
+        found = self._index.read_by_meaning(
+            lambda index, vectors: tasks.rank(index, task, agent=reader, today=today, limit=limit, vectors=vectors)
+        )
         return tuple(scored.path for scored in found.scored)
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -128,8 +130,10 @@ class FirstStep(Consulting, Remembering):
         """Return the memories that matter, as they were on a day: what came later had not replaced them."""
         from agent_memory.recall import search  # noqa: PLC0415  not for a search
 
-        found = self._index.read(
-            lambda index: search.for_task(index, text, agent=agent, today=today, limit=limit, read=self._body)
+        found = self._index.read_by_meaning(
+            lambda index, vectors: search.for_task(
+                index, text, agent=agent, today=today, limit=limit, read=self._body, vectors=vectors
+            )
         )
         newer = [id_ for hit in found.hits for id_ in hit.record.superseded_by]
         if not newer:

@@ -15,6 +15,7 @@ from agent_memory.index.live import LiveIndex
 from agent_memory.model import SyncReport
 
 if TYPE_CHECKING:
+    from agent_memory.index.embedding import Embedder
     from agent_memory.index.sync import Progress
 
 Clock = Callable[[], datetime]
@@ -35,11 +36,17 @@ class OpenStore:
         clock: Clock = local_time,
         lock_timeout: float = 10.0,
         progress: Progress | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         self._folder = Folder(root)
         self._clock = clock
         self._timeout = lock_timeout
-        self._index = LiveIndex(self._folder, lock_timeout=lock_timeout, progress=progress)
+        vectors = None
+        if embedder is not None:
+            from agent_memory.index.vectors import Vectors  # noqa: PLC0415  only where meaning is compared
+
+            vectors = Vectors(embedder)
+        self._index = LiveIndex(self._folder, lock_timeout=lock_timeout, progress=progress, vectors=vectors)
 
     @classmethod
     def open(
@@ -49,6 +56,7 @@ class OpenStore:
         clock: Clock = local_time,
         lock_timeout: float = 10.0,
         progress: Progress | None = None,
+        embedder: Embedder | None = None,
     ) -> Self:
         """Open the store at `root`, which is the folder of the agents' folders, or a project that has one.
 
@@ -56,12 +64,13 @@ class OpenStore:
             clock: Tells the day of new memories and the age of old ones.
             lock_timeout: Seconds to wait for another process that writes.
             progress: Called with (files done, files to do) while an index is built.
+            embedder: Compares meaning as well as words where a task is answered; None compares words only.
 
         Raises:
             NotFound: There is no such folder.
         """
         found = discover.store_in(Path(root)) or Path(root)
-        return cls(found, clock=clock, lock_timeout=lock_timeout, progress=progress)
+        return cls(found, clock=clock, lock_timeout=lock_timeout, progress=progress, embedder=embedder)
 
     @classmethod
     def discover(
