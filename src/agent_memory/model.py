@@ -240,6 +240,7 @@ class Hit:
         heading: Heading path of the best passage.
         line: Line of that passage in the file, from 1.
         terms: Every addend of the score, largest first; empty unless asked for.
+        also: Memories that say the same and therefore have no place of their own; only in the answer to a task.
     """
 
     record: Record
@@ -249,6 +250,7 @@ class Hit:
     heading: str = ""
     line: int = 1
     terms: tuple[Term, ...] = ()
+    also: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +305,7 @@ class Briefed:
         score: 0 for what is handed over for another reason than the task.
         age: Days from its date to the day of the briefing.
         status: What held on that day: as in `Record`, or "expired".
+        also: Ids of memories that say the same and have no place of their own.
         changed: Files it names -> what happened to them since; those that did not change are missing.
     """
 
@@ -312,6 +315,7 @@ class Briefed:
     score: float = 0.0
     age: int = 0
     status: str = "active"
+    also: tuple[str, ...] = ()
     changed: Mapping[str, Changed] = field(default_factory=dict)
 
 

@@ -36,9 +36,7 @@ def test_nothing_is_lost_and_the_order_is_that_of_the_scores(scores: dict[int, f
 @given(SCORES, NEAR)
 def test_the_order_in_which_things_come_does_not_matter(scores: dict[int, float], near: dict[int, float]):
     back = dict(reversed(near.items()))
-    assert fuse(words(scores), standing(near), unit=1.0) == fuse(
-        words(scores)[::-1], standing(back), unit=1.0
-    )
+    assert fuse(words(scores), standing(near), unit=1.0) == fuse(words(scores)[::-1], standing(back), unit=1.0)
 
 
 @given(SCORES)

@@ -12,6 +12,7 @@ from agent_memory.model import Term
 from agent_memory.recall import rules
 from agent_memory.recall.likeness import Traits
 from agent_memory.recall.ranking import Scored
+from agent_memory.recall.receipts import BOUND, Outcome, boost
 
 TOLD = (Term(name="word", field="memory", value=1.0),)
 
@@ -82,3 +83,25 @@ def test_lending_never_takes_and_is_bounded(before: list[Scored], day: list[int]
     own = {s.number: s.score for s in before}
     for s in rules.lend(before, [day]):
         assert 0 <= s.score - own[s.number] <= most + 1e-9
+
+
+def test_of_two_that_say_the_same_the_lower_points_to_the_higher():
+    known = {1: about(1, "x", 10), 2: about(2, "x", 10), 3: about(3, "y", 10), 4: about(4, "x", 10)}
+    assert rules.twins([scored(n, 5.0 - n) for n in (1, 3, 2, 4)], known, {}) == {2: 1, 4: 1}
+    assert rules.twins([scored(n, 5.0 - n) for n in (1, 3, 2, 4)], known, {1: [2], 4: [1]}) == {4: 2}
+    assert rules.twins([scored(1, 2.0), scored(9, 1.0)], known, {}) == {}
+
+
+@given(lists, st.dictionaries(st.integers(0, 29), st.integers(-1000, 1000), max_size=30))
+def test_feedback_breaks_ties_and_never_more(before: list[Scored], said: dict[int, int]):
+    boosts = {f"a/{n:03}.md": boost(Outcome(used=max(0, v), wrong=max(0, -v))) for n, v in said.items()}
+    after = {s.number: s.score for s in rules.heed(before, boosts)}
+    for one in before:
+        assert abs(after[one.number] - one.score) <= BOUND * one.score
+        for other in before:
+            if one.score * (1 - BOUND) > other.score * (1 + BOUND):
+                assert after[one.number] > after[other.number]
+
+
+def test_without_feedback_nothing_moves():
+    assert rules.heed([scored(1, 1.0)], {}) == [scored(1, 1.0)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import example, given, settings
@@ -43,6 +43,6 @@ def test_did_you_mean(written, meant):
 def test_did_you_mean_is_quick():
     """Fifty thousand words are looked through in less than a tenth of a second."""
     vocabulary = [f"{a}{i}" for i in range(12_500) for a in ("retr", "webho", "policy", "queue")]
-    started = perf_counter()
+    started = process_time()
     suggest(parse("retyrs webhoko", today=date(2026, 7, 15)), [*vocabulary, "retries"])
-    assert perf_counter() - started < 0.1 * 3  # three times over for a busy machine
+    assert process_time() - started < 0.1 * 3  # of this process alone; three times over for a busy machine

@@ -259,3 +259,33 @@ def test_a_budget_that_holds_nothing_is_refused_and_leaves_no_receipt(store: Mem
     with pytest.raises(InvalidInput, match="holds no briefing"):
         store.first_step(agent="api", task=TASK, budget=budget)
     assert store.receipts().items == ()
+
+
+# --- what is said twice, and what agents said of it ----------------------------------------------------------------
+
+FINDING = (
+    "# Gateway refuses chunked bodies\n\nThe pharmacy gateway answers 411 to requests without a length: chunked transfer"
+    " encoding is switched off there, so bodies are built in memory and sent with a header that tells their size.\n"
+)
+
+
+def test_a_finding_that_two_agents_wrote_down_has_one_place_and_the_other_is_named(store: MemoryStore):
+    note(store, "worker/2026-05-01-gateway.md", FINDING)
+    note(store, "api/2026-05-02-gateway-length.md", FINDING.replace("The pharmacy", "Our pharmacy"))
+    found = store.first_step(agent="old", task="The pharmacy gateway answers 411", now=NOW.date())
+    (kept,) = [m for m in found.memories if "gateway" in m.record.id]
+    (other,) = kept.also
+    assert {kept.record.id, other} == {"worker/2026-05-01-gateway", "api/2026-05-02-gateway-length"}
+    assert f"the same was recorded by {other.split('/')[0]}" in found.markdown
+    assert len(store.rank("old", "The pharmacy gateway answers 411", now=NOW.date())) == 2
+
+
+def test_feedback_decides_between_equals(store: MemoryStore):
+    for agent, colour in (("aa", "red"), ("bb", "blue")):
+        note(store, f"{agent}/2026-05-01-{colour}.md", f"# Sensor drift {colour}\n\nThe probe drifts, {colour}.\n")
+    task = "Sensor drift of the probe"
+    before = store.rank("old", task, now=NOW.date())
+    assert before[:2] == ("aa/2026-05-01-red.md", "bb/2026-05-01-blue.md")
+    shown = store.first_step(agent="old", task=task, now=NOW.date())
+    store.feedback(shown.receipt, used=["bb/2026-05-01-blue"], wrong=["aa/2026-05-01-red"])
+    assert store.rank("old", task, now=NOW.date())[:2] == before[1::-1]

@@ -164,6 +164,7 @@ def _of_briefed(one: Briefed) -> dict[str, object]:
         "age_days": one.age,
         "status": one.status,
         "superseded_by": list(record.superseded_by),
+        "also": list(one.also),
         "changed_since": [
             {"file": file, "commits": c.commits, "vanished": c.vanished, "last": c.last.isoformat() if c.last else None,
              "moved_to": c.moved_to or None}

@@ -184,6 +184,7 @@ class _Piece:
     record: Record
     why: str
     score: float = 0.0
+    also: tuple[Record, ...] = ()
     form: Form | None = None
     text: str = ""
     forms: Mapping[Form, str] = field(default_factory=dict)
@@ -215,7 +216,7 @@ class _Pack:
         Args:
             given: Id -> form of those that are handed over elsewhere in the briefing.
         """
-        pieces = [_Piece(record=hit.record, why=wording.why(hit), score=hit.score) for hit in hits]
+        pieces = [_Piece(record=h.record, why=wording.why(h), score=h.score, also=h.also) for h in hits]
         for piece in pieces:
             piece.form = given.get(piece.record.id)
         todo = [(hit, piece) for hit, piece in zip(hits, pieces, strict=True) if not piece.form]
@@ -257,6 +258,7 @@ class _Pack:
             score=piece.score,
             age=(self.today - record.date).days,
             status=wording.status_on(record, self.today),
+            also=tuple(same.id for same in piece.also),
             changed=self.changed.get(record.number, {}),
         )
 
@@ -315,7 +317,7 @@ class _Pack:
         """Say of a memory who recorded it and when, what became of it, and why it is here."""
         record = hit.record
         recorded = f"{wording.recorded(record, self.today)} ({record.path})"
-        return "; ".join(filter(None, (recorded, self._fate(record), wording.why(hit, words))))
+        return "; ".join(filter(None, (recorded, self._fate(record), wording.also(hit), wording.why(hit, words))))
 
     def _fate(self, record: Record) -> str:
         return wording.fate(record, self.today, self.changed.get(record.number, {}))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from agent_memory.model import Term
-from agent_memory.recall.likeness import Traits, one_topic
+from agent_memory.recall.likeness import Traits, judge, one_topic
 from agent_memory.recall.ranking import Scored
 
 SAME_DAY = (0.2, 0.1)
@@ -76,6 +76,17 @@ def prefer(
     return _sorted(raised)
 
 
+def heed(scored: Sequence[Scored], boosts: Mapping[str, float]) -> list[Scored]:
+    """Apply what agents said of the memories they were handed: enough to break a tie.
+
+    Args:
+        boosts: Path -> what to multiply the score by; see `receipts.boost`.
+    """
+    if not boosts:
+        return list(scored)
+    return _sorted(_raised(s, (boosts.get(s.path, 1.0) - 1.0) * s.score, "feedback of agents") for s in scored)
+
+
 def later_first(scored: Sequence[Scored], known: Mapping[int, Traits]) -> list[Scored]:
     """Let two memories on one topic with close scores change places where the earlier one stands above the later.
 
@@ -99,6 +110,28 @@ def later_first(scored: Sequence[Scored], known: Mapping[int, Traits]) -> list[S
                 ordered[at] = _raised(lower, gain, "later on the topic")
                 ordered[below] = _raised(higher, -gain, "earlier on the topic")
     return ordered
+
+
+def twins(
+    ordered: Sequence[Scored], known: Mapping[int, Traits], old_of: Mapping[int, Collection[int]]
+) -> dict[int, int]:
+    """Return memory -> one above it that says the same, and that neither replaces it nor is replaced by it.
+
+    Args:
+        known: What is compared of some of them.
+        old_of: Memory -> the memories it supersedes.
+    """
+    found: dict[int, int] = {}
+    for at, lower in enumerate(ordered):
+        for higher in ordered[:at]:
+            a, b = higher.number, lower.number
+            if a in found or a not in known or b not in known or b in old_of.get(a, ()) or a in old_of.get(b, ()):
+                continue
+            verdict = judge(known[a], known[b])
+            if verdict is not None and verdict.kind == "duplicate":
+                found[b] = a
+                break
+    return found
 
 
 def _raised(scored: Scored, gain: float, rule: str) -> Scored:

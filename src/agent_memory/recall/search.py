@@ -80,16 +80,46 @@ def select(index: Index, request: Request, *, today: date) -> list[Record]:
     return lookup.records(index, View(request.agent, today), where, sql.parameters)
 
 
-def for_task(
-    index: Index, text: str, *, agent: str, today: date, limit: int, read: Reader, vectors: Vectors | None = None
-) -> SearchResult:
-    """Return the memories nearest to a task text; none where nothing is relevant."""
-    found = task.rank(index, text, agent=agent, today=today, limit=limit, vectors=vectors, explain=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequest:
+    """A task, by whom, as of which day.
+
+    Attributes:
+        boosts: Path -> what feedback multiplies its score by.
+    """
+
+    text: str
+    agent: str
+    today: date
+    limit: int
+    boosts: Mapping[str, float]
+
+
+def for_task(index: Index, request: TaskRequest, *, read: Reader, vectors: Vectors | None = None) -> SearchResult:
+    """Return the memories that matter for a task; those that say the same as another are named by it.
+
+    Args:
+        read: Gives the body of a memory, for the snippets.
+        vectors: Compare meaning as well.
+    """
+    text = request.text
+    found = task.rank(
+        index, text, agent=request.agent, today=request.today, limit=request.limit,
+        vectors=vectors, boosts=request.boosts, explain=True,
+    )  # fmt: skip
     ranked = [s for s in found.scored if s.score >= task.WORTH * found.scored[0].score]
+    view = View(request.agent, request.today)
+    numbers = {s.number for s in ranked}
+    same = {low: high for low, high in found.twins.items() if low in numbers}
+    records = lookup.numbered(index, view, list(same))
     written = {token: word.strip(_MARKS) for word in reversed(text.split()) for token in stems_of(word)}
     hits = [
-        replace(hit, terms=tuple(_as_written(term, written) for term in hit.terms))
-        for hit in _hits(index, View(agent, today), ranked, found.tokens, read)
+        replace(
+            hit,
+            terms=tuple(_as_written(term, written) for term in hit.terms),
+            also=tuple(records[low] for low, high in same.items() if high == hit.record.number),
+        )
+        for hit in _hits(index, view, [s for s in ranked if s.number not in same], found.tokens, read)
     ]
     return SearchResult(query=text, hits=tuple(hits), total=len(ranked), arms=found.arms)
 

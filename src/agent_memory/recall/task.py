@@ -86,11 +86,19 @@ GENERIC = frozenset(stem(word) for word in _GENERIC.split())
 
 
 class Ranked(NamedTuple):
-    """An answer: memories best first, the tokens of the task that were searched for, the ways of ranking that ran."""
+    """An answer.
+
+    Attributes:
+        scored: Memories, best first.
+        tokens: Those of the task that were searched for.
+        arms: The ways of ranking that ran.
+        twins: Memory -> one above it that says the same.
+    """
 
     scored: list[Scored]
     tokens: list[str]
     arms: tuple[str, ...]
+    twins: Mapping[int, int] = {}
 
 
 class Meaning(NamedTuple):
@@ -115,6 +123,7 @@ def rank(
     today: date,
     limit: int,
     vectors: Vectors | None = None,
+    boosts: Mapping[str, float] | None = None,
     explain: bool = False,
 ) -> Ranked:
     """Return the memories that matter for a task, none later than `today`; none at all where nothing is relevant.
@@ -122,6 +131,7 @@ def rank(
     Args:
         agent: Who asks: what others keep private does not exist for it.
         vectors: Compare meaning as well.
+        boosts: Path -> what feedback multiplies the score by.
         explain: Tell the addends of each score.
     """
     arms = (*WORDS, "semantic") if vectors else WORDS
@@ -137,14 +147,14 @@ def rank(
     widened = feedback(first[:FEEDBACK_MEMORIES], searched, population)
     kept = [candidate.number for _, candidate in first[:KEPT]]
     pairs = _scored(population, widened, _statistics(population, widened), meaning, CANDIDATES, kept, explain=explain)
-    scored = _moved(index, pairs, agent=agent, times=spoken(task, today))
+    scored, known = _moved(index, pairs, boosts or {}, agent=agent, times=spoken(task, today))
     candidates = {candidate.number: candidate for _, candidate in pairs}
     share = covered([candidates[s.number] for s in scored[:BEST]], weights)
     if share < (SPOKEN if vectors else floor(population, weights)) and meaning.near < 1:
         return Ranked([], list(searched), arms)
     old_of, paths = postings.supersessions(index, until=today)
-    ordered = ranking.supersede(scored, old_of, paths)
-    return Ranked(_only_seen(population, ordered, scored)[:limit], list(searched), arms)
+    ordered = _only_seen(population, ranking.supersede(scored, old_of, paths), scored)[:limit]
+    return Ranked(ordered, list(searched), arms, rules.twins(ordered, known, old_of))
 
 
 def _meaning(population: Population, task: str, vectors: Vectors, unit: float) -> Meaning:
@@ -196,20 +206,22 @@ def feedback(
 def _moved(
     index: Index,
     pairs: Sequence[tuple[Scored, Candidate]],
+    boosts: Mapping[str, float],
     *,
     agent: str | None,
     times: tuple[tuple[date, date], ...],
-) -> list[Scored]:
-    """Apply the rules that need no link between memories."""
+) -> tuple[list[Scored], dict[int, likeness.Traits]]:
+    """Apply the rules that need no link between memories; also return what is compared of the first."""
     candidates = {candidate.number: candidate for _, candidate in pairs}
     written = postings.written(index, list(candidates))
     scored = rules.lend([scored for scored, _ in pairs], postings.same_day(index, list(candidates)))
-    scored = rules.prefer(scored, written, agent=agent, times=times)
+    scored = rules.heed(rules.prefer(scored, written, agent=agent, times=times), boosts)
     first = [candidates[s.number] for s in scored[: rules.PLACES]]
     having = Counter(chain.from_iterable(candidate.stems for candidate in first))
     among = Statistics(len(first), 1.0, 1.0, having)  # what sets these apart, not what is rare in the store
     traits = [likeness.traits(c, among, agent=written[c.number][0], day=written[c.number][1]) for c in first]
-    return rules.later_first(scored, {known.number: known for known in traits})
+    known = {of_one.number: of_one for of_one in traits}
+    return rules.later_first(scored, known), known
 
 
 def _only_seen(population: Population, ordered: list[Scored], scored: Sequence[Scored]) -> list[Scored]:

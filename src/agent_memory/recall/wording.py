@@ -83,12 +83,21 @@ def why(hit: Hit, most: int = WORDS) -> str:
     words = _weighty(hit, "memory", most)
     if not words:
         near = _weighty(hit, "feedback", most)
-        return f"shares {', '.join(near)} with the best matches" if near else "stands in for a note that matches"
+        if near:
+            return f"shares {', '.join(near)} with the best matches"
+        by_meaning = any(term.field == "semantic" for term in hit.terms)
+        return "is near in meaning" if by_meaning else "stands in for a note that matches"
     stems = set(analyse(hit.record.name).stems)
     title = [word for word in words if stems.intersection(analyse(word).stems)]
     text = [word for word in words if word not in title]
     told = [f"its {place} of {', '.join(some)}" for place, some in (("title", title), ("text", text)) if some]
     return ", ".join(told).replace(" of ", " speaks of ", 1)
+
+
+def also(hit: Hit) -> str:
+    """Name the memories that say the same and have no place of their own; "" for none."""
+    told = [f"{record.agent} on {record.date} ({record.path})" for record in hit.also]
+    return f"the same was recorded by {', '.join(told)}" if told else ""
 
 
 def weights(hit: Hit) -> dict[str, float]:

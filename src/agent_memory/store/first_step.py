@@ -107,8 +107,11 @@ class FirstStep(Consulting, Remembering):
 
         reader = naming.check_agent(agent) if agent else None
         today = now or self._clock().date()
+        boosts = self._boosts()
         found = self._index.read_by_meaning(
-            lambda index, vectors: tasks.rank(index, task, agent=reader, today=today, limit=limit, vectors=vectors)
+            lambda index, vectors: tasks.rank(
+                index, task, agent=reader, today=today, limit=limit, vectors=vectors, boosts=boosts
+            )
         )
         return tuple(scored.path for scored in found.scored)
 
@@ -130,10 +133,9 @@ class FirstStep(Consulting, Remembering):
         """Return the memories that matter, as they were on a day: what came later had not replaced them."""
         from agent_memory.recall import search  # noqa: PLC0415  not for a search
 
+        asked = search.TaskRequest(text=text, agent=agent, today=today, limit=limit, boosts=self._boosts())
         found = self._index.read_by_meaning(
-            lambda index, vectors: search.for_task(
-                index, text, agent=agent, today=today, limit=limit, read=self._body, vectors=vectors
-            )
+            lambda index, vectors: search.for_task(index, asked, read=self._body, vectors=vectors)
         )
         newer = [id_ for hit in found.hits for id_ in hit.record.superseded_by]
         if not newer:
@@ -143,6 +145,15 @@ class FirstStep(Consulting, Remembering):
         known = self._index.read(lambda index: lookup.records(index, view, f"memories.id IN ({marks})", newer))
         seen = {record.id for record in known if record.date <= today}
         return replace(found, hits=tuple(replace(hit, record=_as_seen(hit.record, seen)) for hit in found.hits))
+
+    def _boosts(self) -> dict[str, float]:
+        """Return path -> what feedback multiplies a score by, for the memories that agents spoke of."""
+        said = self.outcomes(shown=False)
+        if not said:
+            return {}
+        from agent_memory.recall import receipts  # noqa: PLC0415  only where there is feedback
+
+        return {f"{id_}.md": receipts.boost(outcome) for id_, outcome in said.items()}
 
     def _changed(self, project: Path, hits: Sequence[Hit], today: date) -> tuple[dict[int, dict[str, Changed]], str]:
         """Return what happened to the files that memories name, and why git says nothing, or ""."""
