@@ -60,7 +60,7 @@ def test_where_words_match_well_meaning_decides_between_near_equals_only():
 
 def test_each_addend_is_told():
     lexical = [Scored(1, PATHS[1], 2.0, 3, (Term(name="ice", field="memory", value=2.0),))]
-    (first, *_) = fuse(lexical, standing({1: 0.5, 2: 0.1, 3: 0.1}), unit=10.0, explain=True)
+    (first, *_) = fuse(lexical, standing({1: 0.5, 2: 0.1, 3: 0.1}), unit=10.0)
     assert (first.number, first.passage) == (1, 3)
     assert sum(term.value for term in first.terms) == pytest.approx(first.score)
     (added,) = [term for term in first.terms if term.field == "semantic"]

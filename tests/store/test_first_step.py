@@ -264,8 +264,9 @@ def test_a_budget_that_holds_nothing_is_refused_and_leaves_no_receipt(store: Mem
 # --- what is said twice, and what agents said of it ----------------------------------------------------------------
 
 FINDING = (
-    "# Gateway refuses chunked bodies\n\nThe pharmacy gateway answers 411 to requests without a length: chunked transfer"
-    " encoding is switched off there, so bodies are built in memory and sent with a header that tells their size.\n"
+    "# Gateway refuses chunked bodies\n\nThe pharmacy gateway answers 411 to requests without a length: chunked"
+    " transfer encoding is switched off there, so bodies are built in memory and sent with a header that tells"
+    " their size.\n"
 )
 
 

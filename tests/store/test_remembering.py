@@ -157,9 +157,8 @@ def test_a_left_out_memory_may_have_helped(store: MemoryStore):
 
 
 def test_a_name_that_two_memories_of_a_receipt_have_needs_its_agent(store: MemoryStore):
-    store.add(
-        agent="worker", topic="Retry policy", body="Webhooks retry never.", date=NOW.date().replace(month=3, day=2)
-    )
+    date = NOW.date().replace(month=3, day=2)
+    store.add(agent="worker", topic="Retry policy", body="Webhooks retry never.", type="handoff", date=date)
     id_ = brief(store)
     with pytest.raises(InvalidInput, match="names 2 memories"):
         store.feedback(id_, used=["2026-03-02-retry-policy"])

@@ -42,25 +42,22 @@ def chosen(stands: Mapping[int, float]) -> list[int]:
     return [n for n, value in stands.items() if value >= least[0] > least[1] or value > least[0]]
 
 
-def fuse(lexical: Sequence[Scored], stands: Mapping[int, float], *, unit: float, explain: bool = False) -> list[Scored]:
+def fuse(lexical: Sequence[Scored], stands: Mapping[int, float], *, unit: float) -> list[Scored]:
     """Add meaning to the scores of words and return both best first.
 
     Args:
         lexical: With a score of 0 where no word matches.
         stands: See `standing`.
         unit: The weight of all tokens of the task.
-        explain: Tell the addend.
     """
-    fused = [_raised(scored, stands.get(scored.number, 0.0), unit, explain=explain) for scored in lexical]
+    fused = [_raised(scored, stands.get(scored.number, 0.0), unit) for scored in lexical]
     return sorted(fused, key=lambda s: (-s.score, s.path))
 
 
-def _raised(scored: Scored, stands: float, unit: float, *, explain: bool) -> Scored:
+def _raised(scored: Scored, stands: float, unit: float) -> Scored:
     gain = WEIGHT * unit * stands
     if not gain:
         return scored
-    terms = scored.terms
-    if explain:
-        note = f"{stands:.1f} standard deviations nearer in meaning than the mean of all memories"
-        terms = (Term(name="meaning", field="semantic", value=gain, note=note), *terms)
+    note = f"{stands:.1f} standard deviations nearer in meaning than the mean of all memories"
+    terms = (Term(name="meaning", field="semantic", value=gain, note=note), *scored.terms)
     return replace(scored, score=scored.score + gain, terms=terms)

@@ -137,7 +137,7 @@ def twins(
 def _raised(scored: Scored, gain: float, rule: str) -> Scored:
     if not gain:
         return scored
-    terms = (*scored.terms, Term(name=rule, field="rule", value=gain)) if scored.terms else ()
+    terms = (*scored.terms, Term(name=rule, field="rule", value=gain))
     return replace(scored, score=scored.score + gain, terms=terms)
 
 

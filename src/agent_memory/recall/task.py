@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -146,7 +147,8 @@ def rank(
     first = _scored(population, searched, statistics, meaning, FIRST)
     widened = feedback(first[:FEEDBACK_MEMORIES], searched, population)
     kept = [candidate.number for _, candidate in first[:KEPT]]
-    pairs = _scored(population, widened, _statistics(population, widened), meaning, CANDIDATES, kept, explain=explain)
+    statistics = _statistics(population, widened)
+    pairs = _scored(population, widened, statistics, meaning, CANDIDATES, kept)
     scored, known = _moved(index, pairs, boosts or {}, agent=agent, times=spoken(task, today))
     candidates = {candidate.number: candidate for _, candidate in pairs}
     share = covered([candidates[s.number] for s in scored[:BEST]], weights)
@@ -154,7 +156,19 @@ def rank(
         return Ranked([], list(searched), arms)
     old_of, paths = postings.supersessions(index, until=today)
     ordered = _only_seen(population, ranking.supersede(scored, old_of, paths), scored)[:limit]
+    if explain:
+        ordered = [_explained(s, candidates.get(s.number), widened, statistics) for s in ordered]
     return Ranked(ordered, list(searched), arms, rules.twins(ordered, known, old_of))
+
+
+def _explained(
+    scored: Scored, candidate: Candidate | None, weights: Mapping[str, float], statistics: Statistics
+) -> Scored:
+    """Put the addends of the words before those of meaning and rules; what a successor brought in may have none."""
+    if candidate is None:
+        return scored
+    words = ranking.score(candidate, weights, {}, statistics, explain=True)
+    return replace(scored, terms=(*words.terms, *scored.terms))
 
 
 def _meaning(population: Population, task: str, vectors: Vectors, unit: float) -> Meaning:
@@ -238,8 +252,6 @@ def _scored(
     meaning: Meaning,
     most: int,
     also: Sequence[int] = (),
-    *,
-    explain: bool = False,
 ) -> list[tuple[Scored, Candidate]]:
     """Score the memories nearest to some tokens, those nearest in meaning, and some that were found before."""
     found: dict[int, str] = {}
@@ -247,8 +259,8 @@ def _scored(
         found = population.best(list(weights), most) if len(weights) <= FEW else population.nearest(weights, most)
     found |= postings.paths(population.index, [*also, *fusion.chosen(meaning.stands)])
     candidates = {candidate.number: candidate for candidate in _candidates(population.index, found)}
-    lexical = [ranking.score(c, weights, {}, statistics, explain=explain) for c in candidates.values()]
-    fused = fusion.fuse(lexical, meaning.stands, unit=meaning.unit, explain=explain)
+    lexical = [ranking.score(c, weights, {}, statistics) for c in candidates.values()]
+    fused = fusion.fuse(lexical, meaning.stands, unit=meaning.unit)
     return [(scored, candidates[scored.number]) for scored in fused]
 
 
