@@ -66,6 +66,7 @@ memories = Table(
     Index("memories_by_id", "id"),
     Index("memories_by_agent", "agent"),
     Index("memories_by_day", "date", "agent"),
+    Index("memories_by_type", "type"),
     Index("memories_archived", "archived"),
     Index("memories_sizes", "tokens", "passages"),  # the averages of BM25, without reading the table
 )

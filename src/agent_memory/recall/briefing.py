@@ -280,7 +280,7 @@ class _Pack:
     def _line(self, hit: Hit) -> str:
         """Return one line about a memory, with words of its own and why it is here."""
         record = hit.record
-        words = record.description or extract.sentence(self._body(record), wording.weights(hit)) or hit.snippet
+        words = record.description or extract.sentence(self._body(record), wording.weights(hit))
         return _safe(f"- {plain(record.name, _NAME)}: {plain(words, _WORDS)} ({self._said(hit, 3)})\n")
 
     def _larger(self, hit: Hit, share: float, room: int, left: int) -> tuple[str, Form]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -99,7 +99,7 @@ def for_task(index: Index, request: TaskRequest, *, read: Reader, vectors: Vecto
     """Return the memories that matter for a task; those that say the same as another are named by it.
 
     Args:
-        read: Gives the body of a memory, for the snippets.
+        read: Gives the body of a memory.
         vectors: Compare meaning as well.
     """
     text = request.text
@@ -119,7 +119,7 @@ def for_task(index: Index, request: TaskRequest, *, read: Reader, vectors: Vecto
             terms=tuple(_as_written(term, written) for term in hit.terms),
             also=tuple(records[low] for low, high in same.items() if high == hit.record.number),
         )
-        for hit in _hits(index, view, [s for s in ranked if s.number not in same], found.tokens, read)
+        for hit, _, _ in _readable(index, view, [s for s in ranked if s.number not in same], read)
     ]
     return SearchResult(query=text, hits=tuple(hits), total=len(ranked), arms=found.arms)
 
@@ -226,29 +226,27 @@ def _with_successors(
 def _hits(
     index: Index, view: View, ranked: Sequence[ranking.Scored], tokens: Sequence[str], read: Reader
 ) -> tuple[Hit, ...]:
-    """Turn the best into hits; a memory whose file vanished this moment, or cannot be read now, is left out."""
-    records = lookup.numbered(index, view, [s.number for s in ranked])
+    """Turn the best into hits with snippets."""
     hits = []
+    for hit, scored, body in _readable(index, view, ranked, read):
+        heading, start, end, line = postings.passage(index, scored.number, scored.passage)
+        cut, highlights = snippet(without_heading(body[start:end]) or hit.record.description, tokens)
+        hits.append(replace(hit, snippet=cut, highlights=highlights, heading=heading, line=line))
+    return tuple(hits)
+
+
+def _readable(
+    index: Index, view: View, ranked: Sequence[ranking.Scored], read: Reader
+) -> Iterator[tuple[Hit, ranking.Scored, str]]:
+    """Yield hits and bodies; a memory whose file vanished this moment, or cannot be read now, is left out."""
+    records = lookup.numbered(index, view, [s.number for s in ranked])
     for scored in ranked:
         record = records[scored.number]
         try:
             body = read(record)
         except (NotFound, Unreadable):
             continue
-        heading, start, end, line = postings.passage(index, scored.number, scored.passage)
-        cut, highlights = snippet(without_heading(body[start:end]) or record.description, tokens)
-        hits.append(
-            Hit(
-                record=record,
-                score=round(scored.score, 4),
-                snippet=cut,
-                highlights=highlights,
-                heading=heading,
-                line=line,
-                terms=scored.terms,
-            )
-        )
-    return tuple(hits)
+        yield Hit(record=record, score=round(scored.score, 4), snippet="", terms=scored.terms), scored, body
 
 
 def _suggestion(index: Index, view: View, query: Query) -> str:

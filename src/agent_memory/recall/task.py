@@ -49,6 +49,9 @@ CANDIDATES = 48
 
 KEPT = 8
 
+LENDING = 24
+"""First memories whose day is looked at."""
+
 REMEMBERED = 512
 """Memories whose counted tokens are kept until the index changes."""
 
@@ -228,7 +231,9 @@ def _moved(
     """Apply the rules that need no link between memories; also return what is compared of the first."""
     candidates = {candidate.number: candidate for _, candidate in pairs}
     written = postings.written(index, list(candidates))
-    scored = rules.lend([scored for scored, _ in pairs], postings.same_day(index, list(candidates)))
+    scored = rules.lend(
+        [scored for scored, _ in pairs], postings.same_day(index, [scored.number for scored, _ in pairs[:LENDING]])
+    )
     scored = rules.heed(rules.prefer(scored, written, agent=agent, times=times), boosts)
     first = [candidates[s.number] for s in scored[: rules.PLACES]]
     having = Counter(chain.from_iterable(candidate.stems for candidate in first))
