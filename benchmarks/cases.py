@@ -109,6 +109,48 @@ def warm_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     yield Row("warm `search`, 3 words", ours, "bare FTS5 query, same matches", least, 3.0)
 
 
+def tasks(count: int) -> list[str]:
+    """Return tasks of 300 words each."""
+    chance = random.Random(7)
+    pool = data.words()
+    return [" ".join(chance.choices(pool, k=300)) for _ in range(count)]
+
+
+def warm_first_step(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A First Step on an open store, another task of 300 words each time, against the bare query of all its words."""
+    asked, bare_asked = iter(tasks(rounds * 8)), iter(tasks(rounds * 8))
+    with MemoryStore.open(root) as store:
+        for task in tasks(rounds * 8)[-rounds:]:  # other tasks than those that are measured
+            store.first_step(agent="agent-01", task=task, receipt=False)
+        bare = bare_index(root)
+        query = "SELECT rowid, bm25(pages) FROM pages WHERE pages MATCH ? ORDER BY rank LIMIT 10"
+
+        def least() -> None:
+            stems = dict.fromkeys(analyse(next(bare_asked)).stems)
+            bare.execute(query, (" OR ".join('"' + stem.replace('"', '""') + '"' for stem in stems),)).fetchall()
+
+        ours, bound = in_turns(rounds * 4, lambda: store.first_step(agent="agent-01", task=next(asked)), least)
+    yield Row("warm `first_step`, 300 words", ours, "10 ms", 10.0, 1.0)
+    yield Row("warm `first_step`, 300 words", ours, "bare FTS5 query, all the words", bound, 5.0)
+
+
+def cold_first_step(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A whole `memory first-step --json` process for a task of 300 words, nothing changed."""
+    with MemoryStore.open(root) as store:
+        store.sync()
+        time.sleep(0.3)
+        store.sync()
+    task = tasks(1)[0]
+    program = str(Path(sys.executable).with_name("memory"))
+    command = [program, "--root", str(root), "first-step", "--agent", "agent-01", "--task", task, "--json"]
+    floor = [sys.executable, "-c", "import sqlite3, click"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "MEMORY_SEMANTIC": "0"}
+    run = lambda args: subprocess.run(args, check=True, capture_output=True, env=environment)  # noqa: E731
+    ours, python, stats = in_turns(rounds, lambda: run(command), lambda: run(floor), lambda: walk(root))
+    bound = '`python -c "import sqlite3, click"` + stat walk'
+    yield Row("cold `memory first-step --json`, 300 words", ours, bound, python + stats, 2.5)
+
+
 def bare_index(root: Path) -> sqlite3.Connection:
     """An FTS5 table of the same tokens and nothing else."""
     connection = sqlite3.connect(":memory:")
@@ -247,6 +289,8 @@ def memory(_: Path, scratch: Path, __: int) -> Iterator[Row]:
 CASES: dict[str, Callable[[Path, Path, int], Iterator[Row]]] = {
     "cold-search": cold_search,
     "warm-search": warm_search,
+    "warm-first-step": warm_first_step,
+    "cold-first-step": cold_first_step,
     "unchanged": unchanged,
     "build": build,
     "add": add,

@@ -38,7 +38,7 @@ def make(root: Path, count: int) -> Path:
         (root / f"agent-{agent:02}").mkdir(parents=True)
     for number in range(count):
         month, day = number // 28 % 12 + 1, number % 28 + 1
-        path = root / f"agent-{number % AGENTS:02}" / f"2026-{month:02}-{day:02}-note-{number}.md"
+        path = root / f"agent-{number % AGENTS:02}" / f"2025-{month:02}-{day:02}-note-{number}.md"
         path.write_text(memory(chance, pool, number), encoding="utf-8")
     return root
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -56,6 +56,7 @@ class LiveIndex:
         self._signal: ChangeSignal | None = None
         self._process = os.getpid()
         self._reads = 0
+        self._steady: dict[int, bool] = {}  # thread -> whether it has looked at the files
         self._opening_fallback = ""
         self.mutex = threading.RLock()
         self.fallback = ""
@@ -79,6 +80,16 @@ class LiveIndex:
         """
         with self.mutex:
             return self._answered(self._fresh(), answer)
+
+    @contextlib.contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let this thread look at the files once for all the reads inside, which together make one answer."""
+        thread = threading.get_ident()
+        self._steady[thread] = False
+        try:
+            yield
+        finally:
+            del self._steady[thread]
 
     def read_by_meaning(self, answer: Callable[[Index, Vectors | None], T]) -> T:
         """As `read`, with the vectors of all memories where there is an embedder.
@@ -262,6 +273,11 @@ class LiveIndex:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _fresh(self) -> Index:
+        thread = threading.get_ident()
+        if self._steady.get(thread) and self._index is not None:
+            return self._open()
+        if thread in self._steady:
+            self._steady[thread] = True
         self.fallback = self._opening_fallback if self._private else ""
         index = self._open()
         if self._signal is not None and self._signal.quiet():

@@ -308,10 +308,12 @@ class _Pack:
         told = unmarked(record.description.strip())
         frame = size(_titled(record.name, self._said(hit), f"{quoted(told)}\n>\n" if told else ""))
         inside = (room - frame) * 9 // 10  # the rest is for the marks of the quotation
+        if inside < LEAST_BYTES:
+            return ""
         parts = extract.summary(body, wording.weights(hit), inside, opening=0 if told else 1)
         words = "\n\n".join(filter(None, (told, parts)))
         text = _titled(record.name, self._said(hit), quoted(words))
-        return text if parts and inside >= LEAST_BYTES and size(text) <= room else ""
+        return text if parts and size(text) <= room else ""
 
     def _said(self, hit: Hit, words: int = wording.WORDS) -> str:
         """Say of a memory who recorded it and when, what became of it, and why it is here."""

@@ -75,14 +75,15 @@ class FirstStep(Consulting, Remembering):
         agent, card, project = self._who(agent)
         today = now or self._clock().date()
         text = _text_of(task, files, branch, project)
-        found = self._found(text, agent, today, limit)
-        changed, silent = self._changed(project, found.hits, today) if git and project else ({}, "")
-        around = briefing.Around(
-            documents=_documents(card, project),
-            answers=self._new_answers(agent, today),
-            questions=tuple(q for q in self.open_consultations(agent) if q.date <= today),
-            changed=changed,
-        )
+        with self._index.steady():
+            found = self._found(text, agent, today, limit)
+            changed, silent = self._changed(project, found.hits, today) if git and project else ({}, "")
+            around = briefing.Around(
+                documents=_documents(card, project),
+                answers=self._new_answers(agent, today),
+                questions=tuple(q for q in self.open_consultations(agent) if q.date <= today),
+                changed=changed,
+            )
         found = replace(
             found,
             fallback="; ".join(filter(None, (self._index.fallback, silent))),
