@@ -1,44 +1,15 @@
-"""Who is near, who may read, who was meant."""
+"""Who may read, who was meant."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_memory.errors import NotFound
-from agent_memory.team.card import Card
-from agent_memory.team.cards import read_cards
-from agent_memory.team.scopes import addressees, check_known, may_read, nearest_agent, nearness
+from agent_memory.team.scopes import addressees, check_known, may_read, nearest_agent
 
 AGENTS = ("api-engineer", "backend-architect", "client-lead", "worker-engineer")
-
-
-def test_nearness_in_the_example_team():
-    cards = read_cards(Path(__file__).resolve().parents[2] / "examples" / "osier")
-    found = nearness(cards, "quality-lead")
-    assert set(found) == set(cards)
-    assert {agent: weight for agent, weight in found.items() if weight} == {
-        "quality-lead": 1.0, "engineering-lead": 0.5, "backend-architect": 0.5, "client-lead": 0.5,
-        "security-reviewer": 0.5,
-    }  # fmt: skip
-
-
-def test_one_of_two_cards_is_enough():
-    cards = {
-        "a": Card(agent="a", path="", peers=("b",), reports=("c",), lead="d"),
-        **{name: Card(agent=name, path="") for name in "bcde"},
-    }
-    assert nearness(cards, "a") == {"a": 1.0, "b": 0.5, "c": 0.5, "d": 0.5, "e": 0.0}
-    assert all(nearness(cards, name)["a"] == 0.5 for name in "bcd")
-    assert nearness(cards, "e")["a"] == 0.0
-
-
-def test_an_agent_without_a_card_has_its_own_folder_and_whoever_names_it():
-    assert nearness({}, "a") == {"a": 1.0}
-    assert nearness({"b": Card(agent="b", path="", lead="a")}, "a") == {"b": 0.5, "a": 1.0}
 
 
 @given(st.text(), st.text(), st.one_of(st.none(), st.text()))

@@ -1,4 +1,4 @@
-"""Who is near whom, who may read what, and who was meant; pure.
+"""Who may read what, and who was meant; pure.
 
 The scope of a memory is its `visibility`. `team` (the default) and `public` are open to everybody in the project; any
 other word, misspelt ones included, means `private`: a slip must not open what somebody tried to restrict. A private
@@ -10,31 +10,12 @@ access control: whoever can read the files can read the files.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 from agent_memory.errors import NotFound
 from agent_memory.index.postings import OPEN
 
-if TYPE_CHECKING:
-    from agent_memory.team.card import Card
-
-OWN = 1.0
-NEAR = 0.5
-"""Weight of the lead, of peers and of those who report to the agent."""
-
 _LISTED = 12
-
-
-def nearness(cards: Mapping[str, Card], agent: str) -> dict[str, float]:
-    """Return how near each agent's memories are: 1 for its own, 0.5 for its lead, peers and reports, 0 for the rest.
-
-    It is enough that one of two cards says so: who names the agent as peer, lead or report is near as well. Agents
-    that have memories but no card are not in the answer; their weight is 0.
-    """
-    named = {name: {card.lead, *card.peers, *card.reports} for name, card in cards.items()}
-    near = named.get(agent, set()) | {name for name, others in named.items() if agent in others}
-    return {name: NEAR if name in near else 0.0 for name in cards} | {agent: OWN}
 
 
 def may_read(visibility: str, owner: str, reader: str | None) -> bool:
