@@ -114,7 +114,7 @@ def create(path: Path, data: bytes, *, scratch: Path) -> None:
 
 
 def take_back(path: Path) -> None:
-    """Remove a file that was created a moment ago and that nobody was told of."""
+    """Remove a file, durably: one that nobody was told of, or one whose bytes the caller keeps elsewhere."""
     with _storage_errors(path):
         os.unlink(path)
         sync_folder(path.parent)
