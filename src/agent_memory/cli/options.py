@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agent_memory.cli.failure import Usage
+from agent_memory.cli.render import note
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +48,10 @@ class Call:
         from agent_memory.store import MemoryStore, local_time
 
         place = discover.find(Path.cwd(), os.environ, root=self.root)
-        return MemoryStore.open(place, clock=self.clock or local_time, progress=progress())
+        store = MemoryStore.open(place, clock=self.clock or local_time, progress=progress())
+        if store.recovered:
+            note(store.recovered)
+        return store
 
 
 pass_call = click.make_pass_decorator(Call, ensure=True)

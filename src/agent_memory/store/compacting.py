@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from agent_memory.upkeep.timeline import Timeline
 
 
+_MANY = 1500
+"""Memories from which several processes plan faster than one."""
+
+
 class Compacting(Writing):
     """Verbs of the periodic upkeep; none of them deletes a memory."""
 
@@ -39,7 +43,7 @@ class Compacting(Writing):
             summarize: Writes the body of a digest from the text of its sources, instead of the extract; what it
                 writes has to pass the same guards, and where it fails the extract stands in.
         """
-        from agent_memory.upkeep import compaction, rewriting  # noqa: PLC0415  not for a search
+        from agent_memory.upkeep import compaction, rewriting, sharing  # noqa: PLC0415  not for a search
         from agent_memory.upkeep.policy import Policy  # noqa: PLC0415  pydantic
 
         chosen = policy or Policy()
@@ -48,7 +52,7 @@ class Compacting(Writing):
         active = [record for record in records if not record.path.startswith(ARCHIVE)]
         plan = compaction.plan(
             self._originals(active), chosen, now or self._clock().date(), archived=archived,
-            stale=self._stale_digests(active, archived),
+            stale=self._stale_digests(active, archived), over=sharing.shared if len(active) >= _MANY else map,
         )  # fmt: skip
         return rewriting.rewritten(plan, summarize, chosen) if summarize else plan
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent_memory.errors import Conflict, MemoryStoreError, Stale, StorageFailed, Unreadable
-from agent_memory.files.folder import PENDING, Busy, Folder
+from agent_memory.files.folder import Busy, Folder
 from agent_memory.files.listing import ARCHIVE
 from agent_memory.upkeep import digest as digests
 from agent_memory.upkeep import journal as journals
@@ -35,6 +34,12 @@ class Outcome:
     id: str
     done: tuple[Done, ...]
     left: tuple[Left, ...]
+
+    @property
+    def files(self) -> int:
+        """Number of memories that were moved, or brought back."""
+        alone = {left.path for left in self.left}
+        return sum(alone.isdisjoint((move.path, move.to)) for action in self.done for move in action.moves)
 
 
 def apply(folder: Folder, plan: Plan, *, at: datetime, timeout: float) -> Outcome:
@@ -102,7 +107,8 @@ def recover(folder: Folder, *, timeout: float) -> str:
         return ""
     except (StorageFailed, Unreadable) as error:
         return f"a compaction was cut short and cannot be repaired now: {error}"
-    what = "an undo that was cut short was finished" if found.state == "undoing" else "a compaction that was cut short was taken back"
+    undoing = found.state == "undoing"
+    what = "an undo that was cut short was finished" if undoing else "a compaction that was cut short was taken back"
     kept = f"; left alone: {', '.join(f'{item.path} ({item.why})' for item in left)}" if left else ""
     return f"{what}{kept}"
 
@@ -268,10 +274,3 @@ def later(journals_of: Sequence[Journal], journal: Journal) -> Journal | None:
         if other.state == "applied" and any(move.path in wrote for a in other.actions for move in a.moves):
             return other
     return None
-
-
-def is_pending(folder: Folder) -> bool:
-    """Whether a compaction is going on or was cut short; costs one stat."""
-    with suppress(OSError):
-        return os.path.lexists(folder.root / PENDING)
-    return False

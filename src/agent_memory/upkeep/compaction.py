@@ -15,10 +15,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
@@ -32,14 +32,24 @@ from agent_memory.upkeep.digest import Digest
 if TYPE_CHECKING:
     from agent_memory.upkeep.policy import Policy
 
+
+class Over(Protocol):
+    """What `map` does, perhaps in several processes."""
+
+    def __call__(self, work: Callable[[_Room], _Planned], rooms: Sequence[_Room], /) -> Iterable[_Planned]:
+        """Return what the work gives for each room, in order."""
+
+
 Kind = Literal["duplicate", "superseded", "expired", "answered", "noise", "digest"]
 
-_TOPIC_CHARACTERS = 3000
+_TOPIC_CHARACTERS = 2000
 _STATUS = re.compile(
     r"(?:(?:daily|week(?:ly)?|session|status|standup|sprint)-)?(?:logs?|notes?|status|numbers|standup|journal|diary|progress"
     r"|updates?|report)(?:-(?:week|day|sprint))?(?:-\d+)*|(?:week|day|daily|session|sprint)(?:-\d+)*"
 )
-_SAYS_MORE = re.compile(r"`|[\"“„«]|://|\b(?:must|never|always|decided|agreed|user wants|because|root cause)\b", re.IGNORECASE)
+_SAYS_MORE = re.compile(
+    r"`|[\"“„«]|://|\b(?:must|never|always|decided|agreed|user wants|because|root cause)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +151,14 @@ def plan(
     *,
     archived: Iterable[Record] = (),
     stale: Mapping[str, Original] | None = None,
+    over: Over = map,
 ) -> Plan:
     """Return what a compaction would do on the day `now`.
 
     Args:
         originals: Every active memory that may be touched.
         archived: What lies in the archive: its names are taken, and what it supersedes stays superseded.
+        over: Plans the folders, each by itself; where there are many memories, several processes can.
         stale: By id, the archived sources of those digests of which a source was superseded since.
     """
     memories = sorted(originals, key=lambda o: (o.memory.agent, o.memory.date, o.memory.id))
@@ -157,20 +169,18 @@ def plan(
     by_agent: dict[str, list[Original]] = {}
     for original in memories:
         by_agent.setdefault(original.memory.agent, []).append(original)
-    actions: list[Action] = []
-    folders: list[Folder] = []
-    refused: list[str] = []
-    for agent, own in by_agent.items():
-        room = _Room(
+    rooms = [
+        _Room(
             agent=agent, own=own, policy=policy, now=now, newer=newer, answers=answers, taken=taken, stale=stale or {}
         )
-        room.run()
-        actions += room.actions
-        refused += room.refused
-        folders.append(room.folder())
+        for agent, own in by_agent.items()
+    ]
+    planned = list(over(_planned, rooms))
+    actions = tuple(action for room in planned for action in room.actions)
     return Plan(
-        id=identity(actions, now), made=now, actions=tuple(actions), folders=tuple(folders), refused=tuple(refused)
-    )
+        id=identity(actions, now), made=now, actions=actions, folders=tuple(room.folder for room in planned),
+        refused=tuple(why for room in planned for why in room.refused),
+    )  # fmt: skip
 
 
 def identity(actions: Sequence[Action], now: date) -> str:
@@ -204,6 +214,20 @@ def reference_ids(memory: Memory) -> Iterator[str]:
             continue
 
 
+class _Planned(NamedTuple):
+    """What was planned for one agent's folder."""
+
+    actions: list[Action]
+    folder: Folder
+    refused: list[str]
+
+
+def _planned(room: _Room) -> _Planned:
+    """Plan one agent's folder."""
+    room.run()
+    return _Planned(room.actions, room.folder(), room.refused)
+
+
 @dataclass(kw_only=True)
 class _Room:
     """The planning of one agent's folder; collects as it goes."""
@@ -219,7 +243,9 @@ class _Room:
     actions: list[Action] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
+    sections: dict[str, digests.Section] = field(default_factory=dict)
     written: int = 0
+    compared: bool = False
 
     def run(self) -> None:
         """Plan until nothing is left to do."""
@@ -228,7 +254,8 @@ class _Room:
         done = -1
         while done < len(self.gone):
             done = len(self.gone)
-            self._duplicates()
+            if not self.compared:
+                self._duplicates()
             self._noise()
             self._digests()
 
@@ -294,16 +321,20 @@ class _Room:
         found: dict[int, set[str]] = {}
 
         def facts(i: int) -> set[str]:
-            return found.setdefault(i, set(digests.facts_of(fit[i].memory)))
+            if i not in found:
+                found[i] = set(digests.facts_of(fit[i].memory))
+            return found[i]
 
         def may_go(i: int, kept: int) -> bool:
             one, other = fit[i].memory, fit[kept].memory
-            same = one.visibility == other.visibility and (one.type == other.type or one.type == "note")
+            same = one.visibility == other.visibility and one.type in (other.type, "note")
             same = same and one.to == other.to and set(one.supersedes) <= {*other.supersedes, other.id}
             return same and one.valid_until == other.valid_until and facts(i) <= facts(kept)
 
         texts = [o.memory.body for o in fit]
-        for i, kept, share in similarity.copies(texts, least=self.policy.duplicate_overlap, may_go=may_go):
+        result = similarity.copies(texts, least=self.policy.duplicate_overlap, may_go=may_go)
+        self.compared = result.complete
+        for i, kept, share in result.pairs:
             of = fit[kept].memory.id
             said = "the same text as" if share == 1 else f"{share:.0%} the text of, and no fact that is not in,"
             self._move("duplicate", fit[i], of, f"{said} {of}", kept=fit[kept])
@@ -337,7 +368,7 @@ class _Room:
         if not rest:
             self._move("superseded", old, over[first][1], why)
             return
-        made = digests.compose([o.memory for o in rest], topic=(), ratio=self.policy.digest_ratio)
+        made = digests.compose([o.memory for o in rest], [self._section(o.memory) for o in rest], topic=())
         made = replace(made, replaces=old.memory.id)
         action = replace(self._action([old], made), why=why)
         self.actions.append(action)
@@ -363,13 +394,21 @@ class _Room:
         if memory.type == "digest" or memory.valid_until or memory.id in self.newer or self._kept(memory):
             return False
         odd = memory.status in ("superseded", "archived", "draft", "open")
-        return not odd and self._age(memory.date) >= self.policy.digest_after
+        if odd or self._age(memory.date) < self.policy.digest_after:
+            return False
+        saved = 1 - tokens(len(self._section(memory).text.encode("utf-8", "surrogatepass"))) / original.tokens
+        return saved >= self.policy.saving
+
+    def _section(self, memory: Memory) -> digests.Section:
+        if memory.id not in self.sections:
+            self.sections[memory.id] = digests.section(memory, ratio=self.policy.digest_ratio)
+        return self.sections[memory.id]
 
     def _digest(self, group: Sequence[Original], topic: Sequence[str]) -> int:
         """Plan one digest and return the tokens that it saves; 0 where it is not made."""
         try:
             naming.check_agent(self.agent)
-            made = digests.compose([o.memory for o in group], topic=topic, ratio=self.policy.digest_ratio)
+            made = digests.compose([o.memory for o in group], [self._section(o.memory) for o in group], topic=topic)
             action = self._action(group, made)
         except InvalidInput as error:
             self._refuse(group, str(error))
@@ -416,7 +455,7 @@ def objection(action: Action, policy: Policy) -> str:
     made = action.digest
     if made.retention < policy.retention:
         lost = ", ".join(made.lost[:3])
-        return f"only {made.retention:.0%} of {made.facts} facts would stand in the digest (lost: {lost})"
+        return f"only {made.retention:.0%} of {len(made.facts)} facts would stand in the digest (lost: {lost})"
     saved = 1 - action.tokens_after / max(action.tokens_before, 1)
     return f"the digest would save only {max(saved, 0):.0%}" if saved < policy.saving else ""
 
@@ -478,7 +517,8 @@ def _by_date(groups: Sequence[similarity.Group], limits: similarity.Limits) -> I
 
 def _words(memory: Memory) -> Counter[str]:
     text = f"{memory.name} {memory.name} {memory.description} {' '.join(memory.tags)} {memory.body[:_TOPIC_CHARACTERS]}"
-    return Counter(stem for stem in analyse(text).stems if len(stem) > 2 and not stem[0].isdigit())
+    counts = Counter(analyse(text).stems)
+    return Counter({stem: n for stem, n in counts.items() if len(stem) > 2 and not stem[0].isdigit()})
 
 
 def _topic_words(group: Sequence[Original], vectors: Sequence[dict[str, float]]) -> list[str]:
@@ -490,7 +530,7 @@ def _topic_words(group: Sequence[Original], vectors: Sequence[dict[str, float]])
     best = sorted(shared, key=lambda w: (-points[w], w))[:3]
     written: dict[str, Counter[str]] = {word: Counter() for word in best}
     for original in group:
-        for chunk in f"{original.memory.name} {original.memory.body[:_TOPIC_CHARACTERS]}".split():
+        for chunk in f"{original.memory.name} {original.memory.body[:600]}".split():
             bare = chunk.strip("`*.,:;()[]\"'!?")
             if bare.isalpha() and bare.lower() not in STOP_WORDS:
                 for stem in stems_of(bare):

@@ -24,14 +24,20 @@ from agent_memory.upkeep.units import Unit, units
 _SMALL = 1500
 """Characters of a source below which its own headings are not repeated."""
 
+_WHOLE = 0.9
+"""Share of a source from which an extract is no gain: the source is taken over as it is."""
+
 GAP = "…"
 _MOST_TAGS = 24
-_DECIDES = re.compile(
-    r"\*\*[^*\s]+(?:[ ][^*\s]+){2,}\*\*|\b(?:decided?|decision|agreed|chosen|chose|must(?:n't| not)?|never|always|forbidden|not allowed|"
-    r"instead of|replace[sd]?|supersedes?|no longer|from now on|root cause|rule|wants?|wishes|insists?|do not|don't)\b"
-    r"|\b(?:решил|решили|нельзя|всегда|никогда|должн\w+)\b",
-    re.IGNORECASE,
+_DECISIVE = frozenset(
+    "decide decided decision agreed chosen chose must mustn never always forbidden replace replaces replaced "
+    "supersedes rule want wants wish wishes insist insists "
+    "решил решили нельзя всегда никогда должен должна должны".split()
 )
+_PHRASES = ("instead of", "no longer", "from now on", "root cause", "not allowed", "do not", "don't")
+_BOLD = re.compile(r"\*\*[^*\s]+(?:[ ][^*\s]+){2,}\*\*")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_UNIT = re.compile(r"(?<![\w.,:])(\d[\w.,:]*?)[ \u00a0]([^\W\d_]{1,14}|%|°[CF]?)")
 _LINE = re.compile(r"\s*\n\s*")
 
 
@@ -56,12 +62,14 @@ class Section:
     Attributes:
         text: Markdown, with its heading.
         kept: The pieces that were taken over word for word.
+        facts: All facts of the source.
         listed: Facts of what was left out.
     """
 
     source: str
     text: str
     kept: tuple[Kept, ...]
+    facts: tuple[str, ...]
     listed: tuple[str, ...]
 
 
@@ -74,7 +82,7 @@ class Digest:
         body: Markdown after the front matter.
         sources: The memories it is made of, oldest first.
         sections: One for each source; none where another program wrote the body.
-        facts: Number of facts of the sources.
+        facts: Of the sources.
         lost: Facts of the sources that do not stand in it.
         written_by: "extract", or the program that wrote the body.
         note: Why that program's text was not taken, or "".
@@ -85,8 +93,8 @@ class Digest:
     body: str
     sources: tuple[Memory, ...]
     sections: tuple[Section, ...]
-    facts: int
-    lost: tuple[str, ...]
+    facts: tuple[str, ...]
+    lost: tuple[str, ...] = ()
     written_by: str = "extract"
     note: str = ""
     replaces: str = ""
@@ -94,27 +102,28 @@ class Digest:
     @property
     def retention(self) -> float:
         """Share of the sources' facts that stand in the digest."""
-        return 1 - len(self.lost) / self.facts if self.facts else 1.0
+        return 1 - len(self.lost) / len(self.facts) if self.facts else 1.0
 
 
-def compose(memories: Sequence[Memory], *, topic: Sequence[str], ratio: float) -> Digest:
+def compose(memories: Sequence[Memory], sections: Sequence[Section], *, topic: Sequence[str]) -> Digest:
     """Make the digest of memories of one agent and one visibility.
 
     Args:
+        sections: What it says of each of them.
         topic: Words that the memories share, most telling first.
-        ratio: As in `section`.
     """
     ordered = tuple(sorted(memories, key=lambda m: (m.date, m.id)))
-    sections = tuple(section(memory, ratio=ratio) for memory in ordered)
-    body = "\n\n".join([_preface(ordered), *(s.text for s in sections)]) + "\n"
-    return measured(Digest(name=_name(ordered, topic), body=body, sources=ordered, sections=sections, facts=0, lost=()))
+    by_source = {said.source: said for said in sections}
+    sections = tuple(by_source[memory.id] for memory in ordered)
+    body = "\n\n".join([_preface(ordered), *(said.text for said in sections)]) + "\n"
+    facts = tuple(dict.fromkeys(fact for said in sections for fact in said.facts))
+    return measured(Digest(name=_name(ordered, topic), body=body, sources=ordered, sections=sections, facts=facts))
 
 
 def measured(made: Digest) -> Digest:
-    """Return the digest with the facts that stand in it counted."""
-    wanted = dict.fromkeys(fact for memory in made.sources for fact in facts_of(memory))
-    _, lost = words.standing(wanted, f"{made.name}\n{_description(made.sources)}\n{made.body}")
-    return replace(made, facts=len(wanted), lost=tuple(lost))
+    """Return the digest with the facts counted that do not stand in it."""
+    lost = words.lost(made.facts, f"{made.name}\n{_description(made.sources)}\n{made.body}")
+    return replace(made, lost=tuple(lost))
 
 
 def facts_of(memory: Memory) -> tuple[str, ...]:
@@ -151,59 +160,81 @@ def _name(sources: Sequence[Memory], topic: Sequence[str]) -> str:
     if len(sources) == 1:
         return _one_line(sources[0].name)
     first, last = sources[0].date, sources[-1].date
-    span = f"{first:%B %Y}" if (first.year, first.month) == (last.year, last.month) else f"{first:%B %Y} to {last:%B %Y}"
+    span = (
+        f"{first:%B %Y}" if (first.year, first.month) == (last.year, last.month) else f"{first:%B %Y} to {last:%B %Y}"
+    )
     return f"{', '.join(topic)}: notes of {span}" if topic else f"Notes of {span}"
 
 
 def _description(sources: Sequence[Memory]) -> str:
-    return "; ".join(dict.fromkeys(_one_line(memory.name) for memory in sources)) if len(sources) > 1 else sources[0].description
+    return (
+        "; ".join(dict.fromkeys(_one_line(memory.name) for memory in sources))
+        if len(sources) > 1
+        else sources[0].description
+    )
 
 
 def section(memory: Memory, *, ratio: float) -> Section:
     """Extract one source.
 
     Args:
-        ratio: Share of its text that the extract should have at most; decisions are kept even above it.
+        ratio: Share of its text up to which the extract is filled; decisions stand in it above that.
     """
     found = [unit for unit in units(memory.body) if not _repeats_title(unit, memory.name)]
-    chosen = _chosen(found, int(len(memory.body.encode("utf-8", "surrogatepass")) * ratio))
-    small = len(memory.body) < _SMALL
-    body = _written(found, chosen, headings=not small)
+    told = [set(words.facts(unit.text)) for unit in found]
+    chosen = _chosen(found, told, int(len(memory.body.encode("utf-8", "surrogatepass")) * ratio))
+    body = _written(found, chosen, headings=len(memory.body) >= _SMALL)
     lead = f"From [[{_link(memory.id)}]]"
     lead += f" ({memory.type})" if memory.type != "note" else ""
     lead += f": {_one_line(memory.description)}" if memory.description else ""
-    _, lost = words.standing(facts_of(memory), f"{memory.name}\n{lead}\n{body}")
-    listed = tuple(_with_unit(fact, memory.body) for fact in lost)
+    head = f"{_one_line(memory.name)}\n\n{lead}"
+    known = set(words.facts(head)).union(*(told[i] for i in chosen))
+    told_by = facts_of(memory)
+    lost = words.lost(told_by, f"{head}\n{body}", known)
+    listed = _with_units(lost, memory.body)
     also = f"\n\nAlso: {', '.join(map(_shown, listed))}" if listed else ""
-    if len(body) + len(also) >= 0.9 * len(memory.body.strip()):
+    if len(body) + len(also) >= _WHOLE * len(memory.body.strip()):
         body, also, listed, chosen = _whole(memory), "", (), set(range(len(found)))
-    text = f"## {_one_line(memory.name)}\n\n{lead}\n\n{body}".rstrip() + also
+    text = f"## {head}\n\n{body}".rstrip() + also
     kept = tuple(Kept(text=found[i].text, source=memory.id, line=found[i].line) for i in sorted(chosen))
-    return Section(source=memory.id, text=text, kept=kept, listed=listed)
+    return Section(source=memory.id, text=text, kept=kept, facts=told_by, listed=listed)
 
 
-def _chosen(found: Sequence[Unit], room: int) -> set[int]:
-    """Choose what is kept: what decides, then what says most in the fewest bytes, as long as there is room."""
-    chosen = {i for i, unit in enumerate(found) if unit.kind != "heading" and _DECIDES.search(unit.text)}
-    first = next((i for i, unit in enumerate(found) if unit.kind in ("sentence", "item")), None)
-    if first is not None:
-        chosen.add(first)
-    used = sum(_bytes(found[i]) for i in chosen)
-    known = {fact for i in chosen for fact in words.facts(found[i].text)}
-    new = {i: set(words.facts(unit.text)) - known for i, unit in enumerate(found) if unit.kind != "heading" and i not in chosen}
-    order = sorted(new, key=lambda i: (-_density(found[i], new[i]), i))
-    for i in order:
-        fresh = new[i] - known
-        if not fresh or used + _bytes(found[i]) > room:
+def decides(text: str) -> bool:
+    """Whether a piece of text says what was decided, wished or forbidden, by its words, or is stressed as a sentence.
+
+    >>> decides("We agreed on five attempts."), decides("Five attempts were made.")
+    (True, False)
+    """
+    folded = text.lower()
+    if not _DECISIVE.isdisjoint(_LETTERS.findall(folded)) or any(phrase in folded for phrase in _PHRASES):
+        return True
+    return "**" in text and bool(_BOLD.search(text))
+
+
+def _chosen(found: Sequence[Unit], told: Sequence[set[str]], room: int) -> set[int]:
+    """Choose what is kept: what decides, then what says most for its price, as long as there is room.
+
+    The price of a unit is what it is longer than the list of its facts, which would stand there in its place.
+    """
+    said = [i for i, unit in enumerate(found) if unit.kind != "heading"]
+    chosen = {i for i in said if decides(found[i].text)}
+    chosen |= set(next(([i] for i in said if found[i].kind in ("sentence", "item")), []))
+    known: set[str] = set().union(*(told[i] for i in chosen)) if chosen else set()
+    room -= sum(_price(found[i], told[i]) for i in chosen)
+    price = {i: _price(found[i], told[i] - known) for i in said if i not in chosen}
+    for i in sorted(price, key=lambda i: (price[i] / (_bytes(found[i]) or 1), i)):
+        cost = _price(found[i], told[i] - known)
+        if told[i] <= known or cost > room:
             continue
         chosen.add(i)
-        used += _bytes(found[i])
-        known |= fresh
+        room -= max(cost, 0)
+        known |= told[i]
     return chosen
 
 
-def _density(unit: Unit, new: set[str]) -> float:
-    return sum(len(fact) + 4 for fact in new) / (len(unit.text) + 8)
+def _price(unit: Unit, new: set[str]) -> int:
+    return _bytes(unit) - sum(len(fact.encode("utf-8", "surrogatepass")) + 3 for fact in new)
 
 
 def _bytes(unit: Unit) -> int:
@@ -223,11 +254,15 @@ def _whole(memory: Memory) -> str:
     return "\n".join(out).strip()
 
 
-def _with_unit(fact: str, text: str) -> str:
-    """Return a bare number with the word behind it, so that it says what it counts."""
-    if fact[0].isdigit() and (found := re.search(rf"(?<![\w.,:]){re.escape(fact)}[ \u00a0]([^\W\d_]{{1,14}}|%|°[CF]?)", text)) and found[1].lower() not in STOP_WORDS:
-        return f"{fact} {found[1]}"
-    return fact
+def _with_units(lost: Sequence[str], text: str) -> tuple[str, ...]:
+    """Return facts, bare numbers with the word behind them, so that they say what they count."""
+    if not any(fact[0].isdigit() for fact in lost):
+        return tuple(lost)
+    behind: dict[str, str] = {}
+    for number, word in _UNIT.findall(text):
+        if word.lower() not in STOP_WORDS:
+            behind.setdefault(number, word)
+    return tuple(f"{fact} {behind[fact]}" if fact in behind else fact for fact in lost)
 
 
 def _written(found: Sequence[Unit], chosen: set[int], *, headings: bool) -> str:
@@ -284,6 +319,6 @@ def _one_line(text: str) -> str:
 
 def _shown(fact: str) -> str:
     """Return a fact as it is listed: in code where it would not be known as a fact by its form alone."""
-    if words.is_fact(fact) and " " not in fact or fact[0].isdigit() and words.is_fact(fact.partition(" ")[0]):
+    if words.is_fact(fact) and (" " not in fact or fact[0].isdigit()):
         return fact
     return f"`{fact}`" if "`" not in fact else f"``{fact}``"

@@ -7,17 +7,20 @@ plain word (`snake_case`, `camelCase`, `a/b.py`, `--flag`, `module.name`). Meani
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 LONGEST = 200
 """Characters of the longest quoted string that counts as one fact."""
 
 _FENCE = re.compile(r"^[ \t>]*(?:```|~~~)[^\n]*\n(.*?)(?:^[ \t>]*(?:```|~~~)[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_QUOTED = re.compile(rf'"([^"\n]{{2,{LONGEST}}})"|“([^”\n]{{2,{LONGEST}}})”|«([^»\n]{{2,{LONGEST}}})»|„([^“”\n]{{2,{LONGEST}}})[“”]')
-_TOKEN = re.compile(r"[^\s`\"“”„«»()\[\]{}<>|*,;!?=…—–]+")
+_QUOTED = re.compile(
+    rf'"([^"\n]{{2,{LONGEST}}})"|“([^”\n]{{2,{LONGEST}}})”|«([^»\n]{{2,{LONGEST}}})»|„([^“”\n]{{2,{LONGEST}}})[“”]'
+)
+_TOKEN = re.compile(r"[^\s`\"“”„«»()\[\]{}<>|*,;!?=…\u2013\u2014]+")
 _MARKER = re.compile(r"^[ \t]*\d{1,3}[.)](?=[ \t])", re.MULTILINE)
-_EDGES = ".:,;!?'’-+~\\"
+_EDGES = ".:,;!?'\u2019-+~\\"
 _COMPOUND = re.compile(r"[^\W\d]_+[^\W\d]|[a-z][A-Z]|[^\W\d]/[^\W\d]|[^\W\d_]\.[^\W\d_]|^--?[^\W\d]|::|@|^[A-Z]{2,}s?$")
 _DIGIT = re.compile(r"\d")
 
@@ -30,18 +33,20 @@ def facts(text: str) -> tuple[str, ...]:
     """
     found: list[tuple[int, str]] = []
     rest = text
-    for match in _FENCE.finditer(text):
-        found += [(match.start(1), line.strip()) for line in match[1].split("\n") if line.strip()]
-    rest = _FENCE.sub(_blank, rest)
-    for pattern in (_CODE, _QUOTED):
-        for match in pattern.finditer(rest):
-            inner = next(group for group in reversed(match.groups()) if group is not None)
-            found.append((match.start(), " ".join(inner.split())))
-        rest = pattern.sub(_blank, rest)
+    if "```" in text or "~~~" in text:
+        for match in _FENCE.finditer(text):
+            found += [(match.start(1), line.strip()) for line in match[1].split("\n") if line.strip()]
+        rest = _FENCE.sub(_blank, rest)
+    for pattern, marks in ((_CODE, "`"), (_QUOTED, '"“„«')):
+        if any(mark in rest for mark in marks):
+            for match in pattern.finditer(rest):
+                inner = next(group for group in reversed(match.groups()) if group is not None)
+                found.append((match.start(), " ".join(inner.split())))
+            rest = pattern.sub(_blank, rest)
     rest = _MARKER.sub(_blank, rest)
     named = sorted(found)
-    plain = [token for token in map(_trimmed, _TOKEN.findall(rest)) if is_fact(token)]
-    return tuple(dict.fromkeys([fact for _, fact in named if fact] + plain))
+    plain = map(_fact, dict.fromkeys(_TOKEN.findall(rest)))
+    return tuple(fact for fact in dict.fromkeys([*(fact for _, fact in named), *plain]) if fact)
 
 
 def is_fact(token: str) -> bool:
@@ -49,24 +54,28 @@ def is_fact(token: str) -> bool:
     return bool(token) and bool(_DIGIT.search(token) or _COMPOUND.search(token))
 
 
-def standing(wanted: Iterable[str], text: str) -> tuple[list[str], list[str]]:
-    """Return which facts stand in a text, and which do not.
+def lost(wanted: Iterable[str], text: str, known: Collection[str] | None = None) -> list[str]:
+    """Return the facts that do not stand in a text.
 
     A fact stands in it if it is one of its facts, or, where it is more than a bare word or number, if it occurs in it.
+
+    Args:
+        known: The facts of the text, where the caller has them.
     """
-    known = set(facts(text))
+    there = set(facts(text)) if known is None else known
+    missing = [fact for fact in wanted if fact not in there]
+    if not missing:
+        return missing
     flat = " ".join(text.split())
-    there: list[str] = []
-    lost: list[str] = []
-    for fact in wanted:
-        whole = fact in known or (len(fact) > 3 and not fact.isdigit() and fact in flat)
-        (there if whole else lost).append(fact)
-    return there, lost
+    return [fact for fact in missing if len(fact) < 4 or fact.isdigit() or fact not in flat]
 
 
-def _trimmed(token: str) -> str:
+@lru_cache(maxsize=1 << 16)
+def _fact(token: str) -> str:
+    """Return the fact that a piece of text without white space is, without the punctuation around it, or ""."""
     token = token.rstrip(_EDGES)
-    return token if token.startswith("--") else token.lstrip(".:,;!?'’~")
+    token = token if token.startswith("--") else token.lstrip(".:,;!?'\u2019~")
+    return token if is_fact(token) else ""
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -183,7 +183,7 @@ def kept(folder: Folder) -> tuple[list[Journal], list[Left]]:
     found: list[Journal] = []
     odd: list[Left] = []
     try:
-        names = os.listdir(_located(folder, f"{JOURNAL}/lock").parent)
+        names = [path.name for path in _located(folder, f"{JOURNAL}/lock").parent.iterdir()]
     except (FileNotFoundError, StorageFailed):
         return [], []
     except OSError as error:

@@ -59,7 +59,7 @@ class Policy(BaseModel):
     digest_sources: Annotated[int, Field(ge=1, le=50)] = 8
     digest_span: Days = 183
     digest_tokens: Annotated[int, Field(ge=200, le=20_000)] = 1200
-    digest_ratio: Annotated[float, Field(ge=0.1, le=0.9)] = 0.2
+    digest_ratio: Annotated[float, Field(ge=0.0, le=0.9)] = 0.12
     retention: Share = 0.95
     saving: Share = 0.15
     archive_share: Share = 0.6

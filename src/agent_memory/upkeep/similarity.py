@@ -7,16 +7,19 @@ then compared in full. Topics are groups that share rare words. Both look at a b
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SHINGLE = 4
 """Words of one run."""
 _PERMUTATIONS, _BANDS = 64, 16  # pairs that share 85 % of their runs meet in a bucket in all but one case of a million
 _SEED = 20260105
+_BATCH = 1024  # the runs of all texts at once would take too much memory
 _NEIGHBOURS = 16
 """Likely copies that are compared in full with one memory."""
 _COMMON = 64
@@ -32,7 +35,7 @@ def shingles(text: str) -> frozenset[str]:
     words = _WORD.findall(text.casefold())
     if len(words) <= SHINGLE:
         return frozenset([" ".join(words)]) if words else frozenset()
-    return frozenset(" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1))
+    return frozenset(map(" ".join, zip(*(words[i:] for i in range(SHINGLE)), strict=False)))
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> float:
@@ -41,10 +44,20 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / union if union else 0.0
 
 
-def copies(
-    texts: Sequence[str], *, least: float, may_go: Callable[[int, int], bool]
-) -> Iterator[tuple[int, int, float]]:
-    """Yield (copy, kept, overlap) for texts that say what an earlier one says.
+class Copies(NamedTuple):
+    """What was found.
+
+    Attributes:
+        pairs: (copy, kept, overlap).
+        complete: False where some text had more likely originals than were compared with it.
+    """
+
+    pairs: list[tuple[int, int, float]]
+    complete: bool
+
+
+def copies(texts: Sequence[str], *, least: float, may_go: Callable[[int, int], bool]) -> Copies:
+    """Find the texts that say what an earlier one says.
 
     Args:
         texts: In the order in which they are kept: of two that are alike the first stays.
@@ -53,42 +66,51 @@ def copies(
     """
     exact: dict[str, int] = {}
     left: list[int] = []
+    found: list[tuple[int, int, float]] = []
     for i, text in enumerate(texts):
         key = hashlib.sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).hexdigest()
         kept = exact.setdefault(key, i)
         if kept != i and may_go(i, kept):
-            yield i, kept, 1.0
+            found.append((i, kept, 1.0))
         else:
             left.append(i)
-    yield from _near(texts, left, least, may_go)
+    near = _near(texts, left, least, may_go)
+    return Copies(found + near.pairs, near.complete)
 
 
-def _near(
-    texts: Sequence[str], left: Sequence[int], least: float, may_go: Callable[[int, int], bool]
-) -> Iterator[tuple[int, int, float]]:
+def _near(texts: Sequence[str], left: Sequence[int], least: float, may_go: Callable[[int, int], bool]) -> Copies:
+    buckets: dict[tuple[int, ...], list[int]] = {}
+    found: list[tuple[int, int, float]] = []
+    complete = True
+    for i, own, bands in _sketched(texts, left):
+        likely = sorted({j for band in bands for j in buckets.get(band, ())})
+        complete = complete and len(likely) <= _NEIGHBOURS
+        for j in likely[-_NEIGHBOURS:]:
+            share = overlap(own, shingles(texts[j]))
+            if share >= least and may_go(i, j):
+                found.append((i, j, share))
+                break
+        else:
+            for band in bands:
+                own_bucket = buckets.setdefault(band, [])
+                own_bucket.append(i)
+                if len(own_bucket) > 2 * _NEIGHBOURS:  # however alike they are, looking must not grow with their number
+                    del own_bucket[0]
+                    complete = False
+    return Copies(found, complete)
+
+
+def _sketched(texts: Sequence[str], left: Sequence[int]) -> Iterator[tuple[int, frozenset[str], list[tuple[int, ...]]]]:
+    """Yield each text that has words with its runs and the names of its buckets."""
     from rensa import RMinHash  # noqa: PLC0415  only where compaction runs
 
-    buckets: dict[tuple[int, ...], list[int]] = {}
     rows = _PERMUTATIONS // _BANDS
-    for start in range(0, len(left), 1024):  # the runs of all texts at once would take too much memory
-        some = left[start : start + 1024]
-        runs = [shingles(texts[i]) for i in some]
-        for i, own, sketch in zip(
-            some, runs, RMinHash.from_token_sets([list(r) for r in runs], num_perm=_PERMUTATIONS, seed=_SEED), strict=True
-        ):
-            if not own:
-                continue
+    for start in range(0, len(left), _BATCH):
+        some = [(i, own) for i in left[start : start + _BATCH] if (own := shingles(texts[i]))]
+        sketches = RMinHash.from_token_sets([list(own) for _, own in some], num_perm=_PERMUTATIONS, seed=_SEED)
+        for (i, own), sketch in zip(some, sketches, strict=True):
             digest = sketch.digest()
-            bands = [(band, *digest[band * rows : (band + 1) * rows]) for band in range(_BANDS)]
-            likely = sorted({j for band in bands for j in buckets.get(band, ())[-_NEIGHBOURS:]})[-_NEIGHBOURS:]
-            found = next(
-                ((j, share) for j in likely if (share := overlap(own, shingles(texts[j]))) >= least and may_go(i, j)), None
-            )
-            if found:
-                yield i, *found
-                continue
-            for band in bands:
-                buckets.setdefault(band, []).append(i)
+            yield i, own, [(band, *digest[band * rows : (band + 1) * rows]) for band in range(_BANDS)]
 
 
 def topics(counts: Sequence[Mapping[str, int]]) -> list[dict[str, float]]:
@@ -97,14 +119,16 @@ def topics(counts: Sequence[Mapping[str, int]]) -> list[dict[str, float]]:
     Args:
         counts: Word -> times, for each text.
     """
-    having = Counter(word for words in counts for word in words)
-    total = len(counts)
+    having: Counter[str] = Counter()
+    for words in counts:
+        having.update(words.keys())
+    rarity = {word: math.log(1 + len(counts) / n) for word, n in having.items() if n > 1}
     found = []
     for words in counts:
-        weights = {w: (1 + math.log(n)) * math.log(1 + total / having[w]) for w, n in words.items() if having[w] > 1}
-        best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:TOPIC_WORDS]
+        weights = [((1 + math.log(n)) * rarity[w], w) for w, n in words.items() if w in rarity]
+        best = [(w, value) for value, w in heapq.nsmallest(TOPIC_WORDS, ((-value, w) for value, w in weights))]
         length = math.sqrt(sum(value * value for _, value in best)) or 1.0
-        found.append({word: value / length for word, value in best})
+        found.append({word: -value / length for word, value in best})
     return found
 
 

@@ -11,7 +11,7 @@ from agent_memory.files.listing import ARCHIVE
 from agent_memory.model import Record
 
 if TYPE_CHECKING:
-    from agent_memory.upkeep.journal import Journal
+    from agent_memory.upkeep.journal import Done, Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def _changes(
                 gone |= {move.to: day for move in action.moves}
                 came |= {action.write.path: day} if action.write else {}
             elif journal.undone:  # it was away for a while
-                yield from _away(action.agent, action.tokens_before - action.tokens_after, len(action.moves) - bool(action.write), day, journal.undone.date())
+                yield from _away(action, day, journal.undone.date())
     for record in records:
         if not record.agent:
             continue
@@ -126,9 +126,11 @@ def _changes(
             yield _Change(max(end, begun), record.agent, -1, -size)
 
 
-def _away(agent: str, tokens: int, memories: int, start: date, end: date) -> Iterator[_Change]:
-    yield _Change(start, agent, -memories, -tokens)
-    yield _Change(end, agent, memories, tokens)
+def _away(action: Done, start: date, end: date) -> Iterator[_Change]:
+    """Yield what an action that was undone took away and gave back."""
+    memories, tokens = len(action.moves) - bool(action.write), action.tokens_before - action.tokens_after
+    yield _Change(start, action.agent, -memories, -tokens)
+    yield _Change(end, action.agent, memories, tokens)
 
 
 def _months(first: date, last: date) -> Iterator[date]:

@@ -18,7 +18,7 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _ROW = re.compile(r"[ \t]*\|")
 _RULE = re.compile(r"[ \t]*(?:[-*_=][ \t]*){3,}$")
 _BOLD = re.compile(r"[ \t]*\*\*([^*\n]+)\*\*:?[ \t]*")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"”»')\]*`]*\s+(?=[\"“«„(\[*`]*[^\sa-zа-я])")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"”»')\]*`]*\s+(?=[\"“«„(\[*`]*[^\sa-z\u0430-\u044f])")
 _ABBREVIATED = re.compile(r"(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|no|nr|ca|approx|dr|mr|st)\.$", re.IGNORECASE)
 
 
