@@ -63,10 +63,10 @@ def make_root(folder: Path) -> None:
 def make_folder(folder: Path, *, below: Path) -> None:
     """Create `folder` and its missing parents below `below`, durably."""
     missing = []
-    while folder != below and not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
     with _storage_errors(folder):
+        while folder != below and not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
         for path in reversed(missing):
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
