@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,15 @@ def compact(root: Path) -> None:
         store.compact(store.plan_compaction(policy=POLICY), policy=POLICY)
 
 
+def failure(act: Callable[[], object]) -> str:
+    """What an act complains of, or ""."""
+    try:
+        act()
+    except StorageFailed as error:
+        return str(error)
+    return ""
+
+
 def fails_from(monkeypatch: pytest.MonkeyPatch, call: str, number: int, error: int) -> list[int]:
     """Let a system call fail from its n-th use on; returns the count so far."""
     real, count = getattr(os, call), [0]
@@ -63,11 +74,10 @@ def test_a_full_disk_in_the_middle_leaves_the_store_as_it_was(root: Path, call: 
         with monkeypatch.context() as patch, MemoryStore.open(root, clock=clock) as store:
             plan = store.plan_compaction(policy=POLICY)
             count = fails_from(patch, call, number, errno.ENOSPC)
-            try:
-                store.compact(plan, policy=POLICY)
-            except StorageFailed as error:
+            said = failure(lambda store=store, plan=plan: store.compact(plan, policy=POLICY))
+            if said:
                 refused += 1
-                assert "No space left" in str(error)
+                assert "No space left" in said
                 assert memory_files(root) == before
             patch.undo()
         with MemoryStore.open(root, clock=clock) as store:
@@ -215,7 +225,7 @@ def test_a_run_that_takes_too_much_asks_for_force(root: Path):
 )
 def test_a_bad_policy_names_the_setting(text: str, message: str):
     """One line that says which setting, and in which file."""
-    with pytest.raises(InvalidInput, match="config.yaml") as caught:
+    with pytest.raises(InvalidInput, match=r"config\.yaml") as caught:
         read_policy(text, "config.yaml")
     assert message in str(caught.value)
 
@@ -288,7 +298,7 @@ def test_a_good_summarizer_writes_the_digest_and_undo_takes_it_back(root: Path):
     before = memory_files(root)
     keep = (
         "import sys, re; t = sys.stdin.read(); print('## Queues'); "
-        "print(*[l for l in t.split(chr(10)) if chr(96) in l and 'QUEUE' in l or 'WORKER' in l or chr(34) in l][:9], sep=chr(10))"
+        "print(*[l for l in t.split(chr(10)) if 'QUEUE' in l or 'WORKER' in l or chr(34) in l][:9], sep=chr(10))"
     )
     script = root.parent / "good.py"
     script.write_text(keep)
@@ -336,9 +346,9 @@ def test_a_disk_that_really_is_full(tmp_path: Path):
         with MemoryStore.open(mounted / "store", clock=clock) as store:
             plan = store.plan_compaction(policy=POLICY)
             filler = os.open(mounted / "filler", os.O_WRONLY | os.O_CREAT)
-            with pytest.raises(OSError, match="No space"):
-                while True:
-                    os.write(filler, b"\0" * 4096)
+            with contextlib.suppress(OSError):
+                while os.write(filler, b"\0" * 4096):
+                    pass
             os.close(filler)
             with pytest.raises(StorageFailed, match="No space left"):
                 store.compact(plan, policy=POLICY)

@@ -25,7 +25,9 @@ def old_notes(agent: str) -> dict[str, str | bytes]:
     """Enough old notes of one agent for some digests."""
     talk = "It was a long day with many words about many things, and nobody needs them any more. " * 8
     return {
-        f"{agent}/2026-01-{day:02}-note-{day}.md": f"# Note {day}\n\nWe agreed on `{agent}_limit_{day}={day}`.\n\n{talk}\n"
+        f"{agent}/2026-01-{day:02}-note-{day}.md": (
+            f"# Note {day}\n\nWe agreed on `{agent}_limit_{day}={day}`.\n\n{talk}\n"
+        )
         for day in range(1, 25)
     }
 
@@ -160,7 +162,7 @@ def test_an_edit_between_the_check_and_the_move_is_not_lost(tmp_path: Path, monk
 
 
 def test_undo_keeps_both_where_something_was_edited_since(tmp_path: Path):
-    """An edited digest and a new file under an old name stay; the originals come back or stay in the archive; all is told."""
+    """An edited digest and a new file under an old name stay; originals come back or stay in the archive, and it says so."""
     root = tmp_path / "store"
     base(root)
     before = memory_files(root)

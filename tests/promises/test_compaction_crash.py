@@ -43,7 +43,7 @@ STEPS = {
         ]
     ),
 }
-"""Verb -> every step by which it changes the disk. Whoever adds a step decides here that a crash beside it is harmless."""
+"""Verb -> every step by which it changes the disk; whoever adds a step decides here that a crash beside it is harmless."""
 
 VERBS: dict[str, Callable[[MemoryStore], object]] = {
     "compact": lambda s: s.compact(s.plan_compaction(policy=POLICY), policy=POLICY),

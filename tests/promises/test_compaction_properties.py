@@ -68,11 +68,14 @@ def generated(seed: int, count: int) -> dict[str, str | bytes]:
         agent = chance.choice(["api", "web", "ops"])
         day = date(2026, 1, 1) + timedelta(days=chance.randrange(74))
         stem = chance.choice([f"topic-{number}", "log", "status", f"week-notes-{number}"])
-        others = [path.removesuffix(".md") for path in files if path.startswith(f"{agent}/")]
+        path = f"{agent}/{day}-{stem}.md"
+        if path in files:
+            continue
+        others = [other.removesuffix(".md") for other in files if other.startswith(f"{agent}/")]
         text = chance.choice(list(files.values())) if files and chance.random() < 0.1 else note(chance, others)
         if chance.random() < 0.05 and isinstance(text, str):
             text = text.replace("\n", "\r\n")
-        files[f"{agent}/{day}-{stem}.md"] = text
+        files[path] = text
     return files
 
 

@@ -66,12 +66,13 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument for each o
     numbers and error messages word for word. Nothing is deleted, and memory undo brings everything back to the byte.
     """
     _check(go=go, verify=verify, tasks=tasks, qrels=qrels)
+    summarize = _summarize(summarizer, timeout)
     with call.store() as store:
         policy = _policy(store, budget)
-        plan = store.plan_compaction(policy=policy, summarize=_summarize(summarizer, timeout))
+        plan = store.plan_compaction(policy=policy, summarize=summarize)
         outcome = verdict = None
         if verify:
-            outcome, verdict = _verified(store, plan, policy, _questions(store, tasks, qrels), force=force)
+            outcome, verdict = _verified(store, plan, policy, _questions(store, plan, tasks, qrels), force=force)
         elif go:
             outcome = store.compact(plan, policy=policy, force=force)
         _tell(call, plan, outcome, verdict, brief=brief, quiet=quiet)
@@ -119,7 +120,7 @@ def _summarize(command: str | None, seconds: int) -> Callable[[str], str] | None
 # -- doing ------------------------------------------------------------------------------------------------------------
 
 
-def _questions(store: MemoryStore, tasks: str | None, qrels: str | None) -> Questions:
+def _questions(store: MemoryStore, plan: Plan, tasks: str | None, qrels: str | None) -> Questions:
     """Return what measures recall: the tasks that were given, or the store's own memories."""
     from agent_memory.cli.body_input import read_text
     from agent_memory.recall import judgements
@@ -127,8 +128,7 @@ def _questions(store: MemoryStore, tasks: str | None, qrels: str | None) -> Ques
 
     records = store.list(archived=True)
     if tasks is None or qrels is None:
-        memories = [store.show(record.id) for record in verifying.sample(records)]
-        return verifying.own(memories, records)
+        return verifying.own(records, plan)
     found = judgements.read_tasks(read_text(tasks), tasks)
     judged = judgements.read_grades(read_text(qrels), qrels, found, [record.path for record in records])
     return verifying.given(found, judged.grades, records)
@@ -155,7 +155,7 @@ def _verified(
 def _tell(
     call: Call, plan: Plan, outcome: Outcome | None, verdict: Verdict | None, *, brief: bool, quiet: bool
 ) -> None:
-    from agent_memory.cli.plan_view import print_plan, summary
+    from agent_memory.cli.plan_view import carried_out, print_plan
 
     if quiet or call.json:
         from agent_memory.cli.json_output import print_json
@@ -167,7 +167,7 @@ def _tell(
         if plan.actions and on_terminal():
             put("nothing was changed; do it with: memory compact --apply")
         return
-    put(summary(plan))
+    put(carried_out(plan, outcome))
     for left in outcome.left:
         note(f"left alone: {left.path} ({left.why})")
     if verdict is not None:

@@ -12,6 +12,7 @@ from agent_memory.cli.render import bold, dim, flowed, plural, put, readable, vi
 
 if TYPE_CHECKING:
     from agent_memory.model import Memory
+    from agent_memory.upkeep.applying import Outcome
     from agent_memory.upkeep.compaction import Action, Folder, Plan
     from agent_memory.upkeep.digest import Digest
 
@@ -45,6 +46,19 @@ def summary(plan: Plan) -> str:
     return (
         f"{bold(plan.id)}: {plural(moved, 'memory', 'memories')} to the archive{digests}; "
         f"{plan.tokens_before:,} tokens become {plan.tokens_after:,} ({-saved:+.0%}){still}"
+    )
+
+
+def carried_out(plan: Plan, outcome: Outcome) -> str:
+    """Say in a line what was done."""
+    if not outcome.id:
+        return summary(plan) if not plan.actions else "nothing was done"
+    digests = sum(action.write is not None for action in outcome.done)
+    written = f", {plural(digests, 'digest')} written" if digests else ""
+    saved = sum(action.tokens_before - action.tokens_after for action in outcome.done)
+    return (
+        f"{bold(outcome.id)}: {plural(outcome.files, 'memory', 'memories')} to the archive{written}; "
+        f"{plan.tokens_before:,} tokens became {plan.tokens_before - saved:,} ({-saved / plan.tokens_before:+.0%})"
     )
 
 

@@ -181,4 +181,6 @@ def _meant(journals: Sequence[Journal], reference: str | None) -> Journal:
         raise Conflict(f"{wanted!r} begins {len(found)} compactions: {names}", hint="give more of it")
     if any(journal.id.startswith(wanted) for journal in journals):
         raise Conflict(f"compaction {wanted} is undone already", hint="nothing to do")
-    raise NotFound(f"no compaction {wanted!r}", hint=f"the newest is {applied[-1].id}" if applied else "there is none")
+    raise NotFound(
+        f"no compaction {wanted!r}", hint=f"the newest is {applied[-1].id}" if applied else "there is none to undo"
+    )

@@ -457,7 +457,9 @@ def objection(action: Action, policy: Policy) -> str:
         lost = ", ".join(made.lost[:3])
         return f"only {made.retention:.0%} of {len(made.facts)} facts would stand in the digest (lost: {lost})"
     saved = 1 - action.tokens_after / max(action.tokens_before, 1)
-    return f"the digest would save only {max(saved, 0):.0%}" if saved < policy.saving else ""
+    if saved <= 0:
+        return "the digest would not be smaller"
+    return f"the digest would save only {saved:.0%}" if saved < policy.saving else ""
 
 
 def policy_tags(policy: Policy) -> set[str]:

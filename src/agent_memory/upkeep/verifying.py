@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent_memory.files.listing import ARCHIVE
-from agent_memory.model import Memory, Record
-from agent_memory.recall import judgements
+from agent_memory.model import Record
 from agent_memory.recall.evaluation import must_haves, recall
+from agent_memory.recall.judgements import Task
 
 if TYPE_CHECKING:
-    from agent_memory.recall.judgements import Task
+    from agent_memory.upkeep.compaction import Plan
     from agent_memory.upkeep.journal import Done
 
 PLACES = 5
@@ -81,17 +81,23 @@ def given(tasks: Sequence[Task], grades: Mapping[str, Mapping[str, int]], record
     return Questions(tasks=tuple(tasks), wanted={task: paths for task, paths in wanted.items() if paths})
 
 
-def sample(records: Iterable[Record]) -> list[Record]:
+def _sample(records: Iterable[Record]) -> list[Record]:
     """Choose memories that hold today, the same ones each time."""
     fit = [r for r in records if r.agent and r.status not in ("superseded", "archived") and not r.superseded_by]
     chosen = sorted(fit, key=lambda r: hashlib.sha256(r.path.encode("utf-8", "surrogateescape")).digest())[:_SAMPLE]
     return sorted(chosen, key=lambda r: r.path)
 
 
-def own(memories: Sequence[Memory], records: Iterable[Record]) -> Questions:
-    """Return a question for each memory, in its own words; see `judgements.own_questions`."""
-    tasks = judgements.own_questions(memories)
-    return given(tasks, judgements.own_grades(tasks, judgements.supersessions(records)), records)
+def own(records: Iterable[Record], plan: Plan) -> Questions:
+    """Return a question for each memory that holds today, 200 at most: its topic and description; it should come back.
+
+    What the plan takes for over (noise, what has expired) is not asked for. `memory eval --self` asks harder, for
+    single sentences, of which an extract keeps a part only.
+    """
+    over = {o.memory.path for action in plan.actions if action.target is None for o in action.sources}
+    chosen = _sample(record for record in records if record.path not in over)
+    tasks = tuple(Task(id=r.path, agent=r.agent, task=f"{r.name} {r.description}", place=r.path) for r in chosen)
+    return Questions(tasks=tasks, wanted={task.id: frozenset([task.id]) for task in tasks})
 
 
 def holds(done: Iterable[Done]) -> dict[str, str]:
