@@ -31,8 +31,8 @@ FILES: dict[str, str] = {
     "api/2026-01-03-queue-depth.md": QUEUE,
     "api/2026-01-05-workers.md": WORKERS,
     "api/2026-01-06-old-header.md": "# Old header\n\nThe header is `X-Old`.\n",
-    "api/2026-01-20-new-header.md": "---\ntype: convention\nsupersedes: [2026-01-06-old-header]\n---\n\n# New header\n\n"
-    "It is `X-New`.\n",
+    "api/2026-01-20-new-header.md": "---\ntype: convention\nsupersedes: [2026-01-06-old-header]\n---\n\n"
+    "# New header\n\nIt is `X-New`.\n",
     "api/2026-01-08-copy.md": "---\ntype: convention\n---\n\n"
     "Rates: one hundred calls a minute for everybody, two hundred for the laboratory.\n",
     "api/2026-01-09-log.md": "# Log\n\nQuiet day. Two reviews. Nothing to report.\n",

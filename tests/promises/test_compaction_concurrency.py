@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_eight_agents_add_and_search_during_a_compaction(tmp_path: Path):
         store.sync()
         plan = store.plan_compaction(policy=POLICY)
         before = memory_files(root)
-        workers = [Child(lambda agent=agent: work(root, agent)) for agent in AGENTS]
+        workers = [Child(partial(work, root, agent)) for agent in AGENTS]
         outcome = store.compact(plan, policy=POLICY)
         added = [id_ for worker in workers for id_ in worker.result(seconds=120)]
         assert outcome.left == ()
@@ -143,9 +144,9 @@ def test_an_edit_between_the_check_and_the_move_is_not_lost(tmp_path: Path, monk
         plan = store.plan_compaction(policy=POLICY)
         real = os.link
 
-        def link(source: object, goal: object, **options: object) -> None:
-            real(source, goal, **options)  # type: ignore[arg-type]
-            if os.fspath(source).endswith("2026-01-05-workers.md"):  # type: ignore[arg-type]
+        def link(source: Path, goal: Path, **options: bool) -> None:
+            real(source, goal, **options)
+            if source == target:
                 with open(target, "a", encoding="utf-8") as file:
                     file.write("A late thought.\n")
 
@@ -162,7 +163,7 @@ def test_an_edit_between_the_check_and_the_move_is_not_lost(tmp_path: Path, monk
 
 
 def test_undo_keeps_both_where_something_was_edited_since(tmp_path: Path):
-    """An edited digest and a new file under an old name stay; originals come back or stay in the archive, and it says so."""
+    """An edited digest and a new file under an old name stay beside the originals, and it says so."""
     root = tmp_path / "store"
     base(root)
     before = memory_files(root)

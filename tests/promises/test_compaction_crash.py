@@ -12,7 +12,7 @@ from tests.promises.steps import Steps
 from tests.promises.support import Child, assert_true_to_files, clock, memory_files
 
 from agent_memory.store import MemoryStore
-from agent_memory.upkeep import applying, guard, journal, rewriting, sharing  # noqa: F401  loaded before any fork
+from agent_memory.upkeep import applying, guard, journal, policy, rewriting, sharing  # noqa: F401  loaded before any fork
 
 JOURNAL = "open write fsync link fsync unlink"
 FOLDERS = "mkdir fsync"
@@ -43,7 +43,7 @@ STEPS = {
         ]
     ),
 }
-"""Verb -> every step by which it changes the disk; whoever adds a step decides here that a crash beside it is harmless."""
+"""Verb -> every step by which it changes the disk. Whoever adds one decides here that a crash beside it is harmless."""
 
 VERBS: dict[str, Callable[[MemoryStore], object]] = {
     "compact": lambda s: s.compact(s.plan_compaction(policy=POLICY), policy=POLICY),
