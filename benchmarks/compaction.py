@@ -2,8 +2,8 @@
 
 Usage: python -m benchmarks.compaction DATA [--every-day]
 
-DATA has `repo/.claude/agents-memory`, `tasks.jsonl` and `qrels.tsv`, as team-world has. With --every-day each task is also
-asked in a store that was compacted on the day of the task.
+DATA has `repo/.claude/agents-memory`, `tasks.jsonl` and `qrels.tsv`, as team-world has. With --every-day each task is
+also asked in a store that was compacted on the day of the task.
 """
 
 from __future__ import annotations
