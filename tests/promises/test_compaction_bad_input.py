@@ -25,7 +25,7 @@ from tests.promises.support import (
 from agent_memory.errors import Conflict, InvalidInput, StorageFailed, Unreadable
 from agent_memory.store import MemoryStore
 from agent_memory.upkeep import applying, guard, rewriting, sharing  # noqa: F401  loaded before any fork
-from agent_memory.upkeep.compaction import Plan
+from agent_memory.upkeep.plan import Plan
 from agent_memory.upkeep.policy import Policy, read_policy
 
 PYTHON = sys.executable
@@ -39,13 +39,13 @@ def root(quick: Path) -> Path:
 
 def compact(root: Path) -> None:
     with MemoryStore.open(root, clock=clock) as store:
-        store.compact(store.plan_compaction(policy=POLICY), policy=POLICY)
+        store.compact(store.plan_compaction(policy=POLICY))
 
 
 def failure(store: MemoryStore, plan: Plan) -> str:
     """What the store complains of when it does a plan, or ""."""
     try:
-        store.compact(plan, policy=POLICY)
+        store.compact(plan)
     except StorageFailed as error:
         return str(error)
     return ""
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_while_taking_back_is_repaired_by_the_next_open(
 
         monkeypatch.setattr(os, "link", link)
         with pytest.raises(StorageFailed, match="the compaction stopped") as caught:
-            store.compact(plan, policy=POLICY)
+            store.compact(plan)
         assert "next command" in caught.value.hint
         monkeypatch.undo()
     assert state_of(root) == ["pending"]
@@ -206,10 +206,10 @@ def test_a_run_that_takes_too_much_asks_for_force(root: Path):
     with MemoryStore.open(root, clock=clock) as store:
         plan = store.plan_compaction(policy=careful)
         with pytest.raises(Conflict, match="% of the active text of api") as caught:
-            store.compact(plan, policy=careful)
+            store.compact(plan)
         assert "--force" in caught.value.hint
         assert memory_files(root) == before
-        assert store.compact(plan, policy=careful, force=True).done
+        assert store.compact(plan, force=True).done
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_good_summarizer_writes_the_digest_and_undo_takes_it_back(root: Path):
         plan = store.plan_compaction(policy=lenient, summarize=summarize)
         made = next(action.digest for action in plan.actions if action.digest)
         assert (made.written_by, made.note) == ("summarizer", "")
-        store.compact(plan, policy=lenient)
+        store.compact(plan)
         [record] = store.list("type:digest")
         memory = store.show(record.id)
         assert memory.body.startswith("## Queues")
@@ -326,7 +326,7 @@ def test_a_private_memory_is_not_shown_to_a_summarizer(root: Path):
         plan = store.plan_compaction(policy=POLICY, summarize=lambda text: pytest.fail("it was shown"))
         made = next(action.digest for action in plan.actions if action.digest)
         assert made.note == "private, so not handed to the summarizer"
-        store.compact(plan, policy=POLICY)
+        store.compact(plan)
         assert [store.show(record.id).visibility for record in store.list("type:digest")] in (["private"], [])
         assert any(b"visibility: private" in data for path, data in memory_files(root).items() if "digest" in path)
 
@@ -351,7 +351,7 @@ def test_a_disk_that_really_is_full(tmp_path: Path):
                     pass
             os.close(filler)
             with pytest.raises(StorageFailed, match="No space left"):
-                store.compact(plan, policy=POLICY)
+                store.compact(plan)
             assert memory_files(mounted / "store") == before
         (mounted / "filler").unlink()
         with MemoryStore.open(mounted / "store", clock=clock) as store:

@@ -57,7 +57,7 @@ def test_eight_agents_add_and_search_during_a_compaction(tmp_path: Path):
         plan = store.plan_compaction(policy=POLICY)
         before = memory_files(root)
         workers = [Child(partial(work, root, agent)) for agent in AGENTS]
-        outcome = store.compact(plan, policy=POLICY)
+        outcome = store.compact(plan)
         added = [id_ for worker in workers for id_ in worker.result(seconds=120)]
         assert outcome.left == ()
         assert len(plan.actions) >= 8
@@ -80,11 +80,11 @@ def test_there_is_one_compaction_at_a_time(tmp_path: Path):
         plan = store.plan_compaction(policy=POLICY)
         with journal.exclusive(Folder(root)):
             with pytest.raises(Busy, match="another compaction"):
-                store.compact(plan, policy=POLICY)
+                store.compact(plan)
             with pytest.raises((Busy, NotFound)):
                 store.undo()
             assert store.search("queue").fallback == ""
-        assert store.compact(plan, policy=POLICY).done
+        assert store.compact(plan).done
 
 
 def test_an_open_during_a_compaction_leaves_it_alone(tmp_path: Path):
@@ -108,7 +108,7 @@ def test_an_open_during_a_compaction_leaves_it_alone(tmp_path: Path):
 
         applying._carry_out = slowly
         try:
-            outcome = store.compact(plan, policy=POLICY)
+            outcome = store.compact(plan)
         finally:
             applying._carry_out = real
         assert seen == [""] * len(plan.actions)
@@ -124,7 +124,7 @@ def test_what_changed_since_the_plan_is_left_alone(tmp_path: Path):
         target = root / "api/2026-01-03-queue-depth.md"
         target.write_text(target.read_text() + "\nNew: `QUEUE_DEPTH=80`.\n")
         (root / "web/2026-01-10-freeze.md").unlink()
-        outcome = store.compact(plan, policy=POLICY)
+        outcome = store.compact(plan)
         assert {(left.path, left.why) for left in outcome.left} == {
             ("api/2026-01-03-queue-depth.md", "changed since the plan was made"),
             ("web/2026-01-10-freeze.md", "gone since the plan was made"),
@@ -151,7 +151,7 @@ def test_an_edit_between_the_check_and_the_move_is_not_lost(tmp_path: Path, monk
                     file.write("A late thought.\n")
 
         monkeypatch.setattr(os, "link", link)
-        outcome = store.compact(plan, policy=POLICY)
+        outcome = store.compact(plan)
         monkeypatch.undo()
         assert target.read_text().endswith("A late thought.\n")
         assert not (root / ".store/archive/api/2026-01-05-workers.md").exists()
@@ -168,7 +168,7 @@ def test_undo_keeps_both_where_something_was_edited_since(tmp_path: Path):
     base(root)
     before = memory_files(root)
     with MemoryStore.open(root, clock=clock) as store:
-        outcome = store.compact(store.plan_compaction(policy=POLICY), policy=POLICY)
+        outcome = store.compact(store.plan_compaction(policy=POLICY))
         digest = next(action.write.path for action in outcome.done if action.write)
         store.edit(digest.removesuffix(".md"), body="Mine now: `my_value`.\n")
         (root / "api/2026-01-09-log.md").write_text("Another log, written by hand.\n")
@@ -189,11 +189,11 @@ def test_a_later_compaction_is_undone_before_an_earlier_one(tmp_path: Path):
     base(root)
     before = memory_files(root)
     with MemoryStore.open(root, clock=clock) as store:
-        first = store.compact(store.plan_compaction(policy=POLICY), policy=POLICY)
+        first = store.compact(store.plan_compaction(policy=POLICY))
         digest = next(action.write.path for action in first.done if action.write).removesuffix(".md")
         store.add(agent="api", topic="All new", body="Forget the rest.", type="convention", supersedes=[digest])
         later = store.plan_compaction(policy=POLICY.model_copy(update={"superseded_after": 0}))
-        second = store.compact(later, policy=POLICY)
+        second = store.compact(later)
         assert [action.kind for action in second.done] == ["superseded"]
         with pytest.raises(Conflict, match=second.id):
             store.undo(first.id)

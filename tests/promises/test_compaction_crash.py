@@ -46,7 +46,7 @@ STEPS = {
 """Verb -> every step by which it changes the disk. Whoever adds one decides here that a crash beside it is harmless."""
 
 VERBS: dict[str, Callable[[MemoryStore], object]] = {
-    "compact": lambda s: s.compact(s.plan_compaction(policy=POLICY), policy=POLICY),
+    "compact": lambda s: s.compact(s.plan_compaction(policy=POLICY)),
     "undo": lambda s: s.undo(),
 }
 

@@ -111,7 +111,7 @@ def round_trip(root: Path, files: dict[str, str | bytes], policy: Policy) -> Non
         plan = store.plan_compaction(policy=policy)
         assert store.plan_compaction(policy=policy) == plan, "a plan is the same each time"
         assert tree(root) == tree_of(before), "a plan changes nothing"
-        outcome = store.compact(plan, policy=policy)
+        outcome = store.compact(plan)
         assert outcome.left == ()
         assert_nothing_lost(before, root)
         assert_digests_are_true(store, before)
@@ -120,7 +120,7 @@ def round_trip(root: Path, files: dict[str, str | bytes], policy: Policy) -> Non
         once = memory_files(root)
         again = store.plan_compaction(policy=policy)
         assert again.actions == ()
-        assert store.compact(again, policy=policy).id == ""
+        assert store.compact(again).id == ""
         assert memory_files(root) == once
         if outcome.id:
             assert store.undo(plan.id).left == ()

@@ -39,7 +39,7 @@ def store(root: Path) -> Iterator[MemoryStore]:
 
 
 def test_the_example_shrinks_by_two_fifths_and_comes_back_to_the_byte(store: MemoryStore):
-    """Active tokens down by at least 40 %, no superseded note lost from history, undo the same tree, second run empty."""
+    """Active tokens down by 40 % or more, no superseded note lost, undo the same tree, second run empty."""
     root = store.root
     before, hash_before = memory_files(root), tree(root)
     superseded = {record.id: record.superseded_by for record in store.list() if record.superseded_by}

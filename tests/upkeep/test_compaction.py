@@ -13,7 +13,8 @@ from agent_memory.files import format as formats
 from agent_memory.model import Stat
 from agent_memory.upkeep import digest as digests
 from agent_memory.upkeep import guard
-from agent_memory.upkeep.compaction import Original, Plan, plan
+from agent_memory.upkeep.compaction import plan
+from agent_memory.upkeep.plan import Original, Plan
 from agent_memory.upkeep.policy import Policy
 
 NOW = date(2026, 6, 30)
@@ -56,7 +57,8 @@ def test_the_superseded_goes_after_its_days_whoever_wrote_the_successor():
 
 def test_what_is_kept_stays_whatever_its_age():
     keep = [original("a", type="convention"), original("b", tags="[keep]"), original("c", type="preference"),
-            original("q", type="consultation", status="open", to="web"), original("log", "Quiet.\n", tags="[keep]")]  # fmt: skip
+            original("q", type="consultation", status="open", to="web"),
+            original("log", "Quiet.\n", tags="[keep]")]  # fmt: skip
     assert planned(*keep, budget=0).actions == ()
 
 
@@ -147,7 +149,7 @@ def test_a_plan_has_the_same_id_for_the_same_memories_and_another_for_others():
 
 def test_the_guard_names_the_agent_and_lets_a_few_go():
     few = planned(*(original(f"n{k}", valid_until="2026-01-01") for k in range(3)))
-    guard.check(few, Policy())
+    guard.check(few)
     many = planned(*(original(f"n{k}", valid_until="2026-01-01") for k in range(4)))
     with pytest.raises(Conflict, match="100% of the active text of api"):
-        guard.check(many, Policy())
+        guard.check(many)

@@ -37,7 +37,12 @@ def test_white_space_makes_no_difference_and_short_texts_are_compared_too():
 def test_ten_thousand_alike_texts_are_not_compared_with_each_other():
     texts = [f"{'same words again and again in every one of them ' * 5} {n}" for n in range(3000)]
     compared = []
-    found = similarity.copies(texts, least=0.5, may_go=lambda i, j: bool(compared.append((i, j))))
+
+    def may_go(i: int, j: int) -> bool:
+        compared.append((i, j))
+        return False
+
+    found = similarity.copies(texts, least=0.5, may_go=may_go)
     assert not found.pairs
     assert not found.complete
     assert len(compared) <= 16 * len(texts)

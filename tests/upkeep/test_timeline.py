@@ -29,7 +29,7 @@ def test_a_compaction_shows_as_a_fall_in_its_month_and_an_undo_as_a_rise(tmp_pat
     filled(tmp_path)
     with store(tmp_path, 4) as opened:
         before = opened.timeline()
-        outcome = opened.compact(opened.plan_compaction(policy=POLICY), policy=POLICY)
+        outcome = opened.compact(opened.plan_compaction(policy=POLICY))
         after = opened.timeline()
     assert [f"{m:%m}" for m in before.months] == ["01", "02", "03", "04"]
     assert [p.memories for p in before.total] == [6, 6, 7, 7]
@@ -47,7 +47,7 @@ def test_a_compaction_shows_as_a_fall_in_its_month_and_an_undo_as_a_rise(tmp_pat
 def test_the_picture_stands_alone_and_is_well_formed(tmp_path: Path):
     filled(tmp_path)
     with store(tmp_path, 4) as opened:
-        opened.compact(opened.plan_compaction(policy=POLICY), policy=POLICY)
+        opened.compact(opened.plan_compaction(policy=POLICY))
         found = opened.timeline()
     picture = chart.svg(found)
     root = ET.fromstring(picture)

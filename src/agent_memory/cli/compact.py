@@ -14,7 +14,7 @@ from agent_memory.cli.render import mention, note, on_terminal, plural, put, vis
 if TYPE_CHECKING:
     from agent_memory.store import MemoryStore
     from agent_memory.upkeep.applying import Outcome
-    from agent_memory.upkeep.compaction import Action, Plan
+    from agent_memory.upkeep.plan import Action, Plan
     from agent_memory.upkeep.policy import Policy
     from agent_memory.upkeep.verifying import Questions, Verdict
 
@@ -72,9 +72,9 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument for each o
         plan = store.plan_compaction(policy=policy, summarize=summarize)
         outcome = verdict = None
         if verify:
-            outcome, verdict = _verified(store, plan, policy, _questions(store, plan, tasks, qrels), force=force)
+            outcome, verdict = _verified(store, plan, _questions(store, plan, tasks, qrels), force=force)
         elif go:
-            outcome = store.compact(plan, policy=policy, force=force)
+            outcome = store.compact(plan, force=force)
         _tell(call, plan, outcome, verdict, brief=brief, quiet=quiet)
         if not quiet:
             mention(store)
@@ -134,14 +134,12 @@ def _questions(store: MemoryStore, plan: Plan, tasks: str | None, qrels: str | N
     return verifying.given(found, judged.grades, records)
 
 
-def _verified(
-    store: MemoryStore, plan: Plan, policy: Policy, questions: Questions, *, force: bool
-) -> tuple[Outcome, Verdict]:
+def _verified(store: MemoryStore, plan: Plan, questions: Questions, *, force: bool) -> tuple[Outcome, Verdict]:
     """Do what a plan says, and take it back where recall falls."""
     from agent_memory.upkeep import verifying
 
     before = questions.recall(store.rank)
-    outcome = store.compact(plan, policy=policy, force=force)
+    outcome = store.compact(plan, force=force)
     after = questions.recall(store.rank, holds=verifying.holds(outcome.done))
     verdict = verifying.Verdict(tasks=len(questions.wanted), before=before, after=after)
     if outcome.id and not verdict.holds:

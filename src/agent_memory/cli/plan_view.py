@@ -13,8 +13,8 @@ from agent_memory.cli.render import bold, dim, flowed, plural, put, readable, vi
 if TYPE_CHECKING:
     from agent_memory.model import Memory
     from agent_memory.upkeep.applying import Outcome
-    from agent_memory.upkeep.compaction import Action, Folder, Plan
     from agent_memory.upkeep.digest import Digest
+    from agent_memory.upkeep.plan import Action, Folder, Plan
 
 
 def print_plan(plan: Plan, *, diffs: bool) -> None:

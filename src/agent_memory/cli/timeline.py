@@ -101,7 +101,7 @@ def _draw(found: Timeline) -> None:
         bar = _bar(point.tokens / most, room)
         marks = "  ".join(_marked(mark) for mark in found.compactions if mark.day.replace(day=1) == month)
         put(f"{month:%Y-%m}  {point.memories:>9,}{point.tokens:>12,}  {click.style(bar, fg='cyan')} {marks}".rstrip())
-    put(f"\n{bold('tokens by agent')}, largest first")
+    put(f"\n{bold('tokens by agent')}, in the order of their largest months")
     width = max(map(len, found.agents))
     for agent, points in found.agents.items():
         line = _spark(points, most=max(point.tokens for point in points) or 1)

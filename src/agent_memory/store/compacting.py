@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent_memory.upkeep.applying import Outcome
-    from agent_memory.upkeep.compaction import Original, Plan
     from agent_memory.upkeep.journal import Journal
+    from agent_memory.upkeep.plan import Original, Plan
     from agent_memory.upkeep.policy import Policy
     from agent_memory.upkeep.timeline import Timeline
 
@@ -56,12 +56,11 @@ class Compacting(Writing):
         )  # fmt: skip
         return rewriting.rewritten(plan, summarize, chosen) if summarize else plan
 
-    def compact(self, plan: Plan, *, policy: Policy | None = None, force: bool = False) -> Outcome:
+    def compact(self, plan: Plan, *, force: bool = False) -> Outcome:
         """Do what a plan says, and keep a journal of it; memories that changed meanwhile are left alone.
 
         Args:
-            policy: Sets how much of an agent's text may go.
-            force: Let more go than the policy allows.
+            force: Let more of an agent's text go than the policy allows.
 
         Raises:
             Conflict: Too much of an agent's active text would go; nothing was done.
@@ -69,10 +68,9 @@ class Compacting(Writing):
             StorageFailed: The disk refused; the store is as it was before.
         """
         from agent_memory.upkeep import applying, guard, journal  # noqa: PLC0415  pydantic
-        from agent_memory.upkeep.policy import Policy  # noqa: PLC0415
 
         if not force:
-            guard.check(plan, policy or Policy())
+            guard.check(plan)
         self._index.read(lambda _: None)  # an index that has to be built takes the lock that the steps will hold
         with journal.exclusive(self._folder):
             outcome = applying.apply(self._folder, plan, at=self._clock(), timeout=self._timeout)
@@ -135,7 +133,7 @@ class Compacting(Writing):
     def _originals(self, records: Sequence[Record]) -> Iterator[Original]:
         """Read the memories that may be compacted: those whose files have no problem."""
         from agent_memory.files import format as formats  # noqa: PLC0415  pydantic and yaml
-        from agent_memory.upkeep.compaction import Original  # noqa: PLC0415
+        from agent_memory.upkeep.plan import Original  # noqa: PLC0415
 
         odd = {problem.path for problem in self._index.report.problems}
         for record in records:

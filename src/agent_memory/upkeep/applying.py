@@ -17,8 +17,8 @@ from agent_memory.files.folder import Busy, Folder
 from agent_memory.files.listing import ARCHIVE
 from agent_memory.upkeep import digest as digests
 from agent_memory.upkeep import journal as journals
-from agent_memory.upkeep.compaction import Action, Original, Plan
 from agent_memory.upkeep.journal import Done, Journal, Left, Move
+from agent_memory.upkeep.plan import Action, Original, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,8 @@ def _taken_back(folder: Folder, journal: Journal, error: MemoryStoreError, timeo
 
 def _journal(folder: Folder, plan: Plan, at: datetime) -> Journal:
     """Return what the journal of a plan says before the first step."""
-    known = {journal.id for journal in journals.kept(folder)[0]}
+    kept, _ = journals.kept(folder)
+    known = {journal.id for journal in kept}
     id_, n = plan.id, 1
     while id_ in known:
         n += 1
@@ -159,7 +160,7 @@ def _journal(folder: Folder, plan: Plan, at: datetime) -> Journal:
     taken: set[str] = set()
     actions = tuple(_intended(folder, action, taken) for action in plan.actions)
     return Journal(
-        id=id_, state="applying", at=at, tokens_before=plan.tokens_before, tokens_after=plan.tokens_after,
+        id=id_, state="applying", at=at, number=len(kept) + 1, tokens_before=plan.tokens_before, tokens_after=plan.tokens_after,
         actions=actions,
     )  # fmt: skip
 

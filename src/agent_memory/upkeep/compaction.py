@@ -12,22 +12,19 @@ A plan is complete: applied to what it leaves, planning again gives no action.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
-from agent_memory.index.analysis import STOP_WORDS, analyse, stems_of
-from agent_memory.index.postings import OPEN
 from agent_memory.model import Memory, Record
 from agent_memory.upkeep import digest as digests
-from agent_memory.upkeep import similarity
+from agent_memory.upkeep import grouping, similarity
 from agent_memory.upkeep.digest import Digest
+from agent_memory.upkeep.plan import Action, Folder, Kind, Original, Plan, identity, tokens
 
 if TYPE_CHECKING:
     from agent_memory.upkeep.policy import Policy
@@ -40,9 +37,6 @@ class Over(Protocol):
         """Return what the work gives for each room, in order."""
 
 
-Kind = Literal["duplicate", "superseded", "expired", "answered", "noise", "digest"]
-
-_TOPIC_CHARACTERS = 2000
 _STATUS = re.compile(
     r"(?:(?:daily|week(?:ly)?|session|status|standup|sprint)-)?(?:logs?|notes?|status|numbers|standup|journal|diary|progress"
     r"|updates?|report)(?:-(?:week|day|sprint))?(?:-\d+)*|(?:week|day|daily|session|sprint)(?:-\d+)*"
@@ -50,98 +44,6 @@ _STATUS = re.compile(
 _SAYS_MORE = re.compile(
     r"`|[\"“„«]|://|\b(?:must|never|always|decided|agreed|user wants|because|root cause)\b", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Original:
-    """A memory as planning sees it.
-
-    Attributes:
-        size: Bytes of its file.
-    """
-
-    memory: Memory
-    size: int
-
-    @property
-    def tokens(self) -> int:
-        """Size, four bytes counted as one token."""
-        return tokens(self.size)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """One thing a compaction does: it moves memories to the archive because something else holds.
-
-    Attributes:
-        sources: The memories that are moved, oldest first.
-        target: Id of what stays in their place, or None.
-        why: In words.
-        tokens_before: Of the sources.
-        tokens_after: Of the digest, else 0.
-        digest: What is written in their place, if anything is.
-        path: Where it is written, or "".
-        kept: The memory that must still be as it was for the action to make sense, if there is one.
-    """
-
-    kind: Kind
-    agent: str
-    sources: tuple[Original, ...]
-    target: str | None
-    why: str
-    tokens_before: int
-    tokens_after: int = 0
-    digest: Digest | None = None
-    path: str = ""
-    kept: Original | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
-    """What a plan does to one agent's folder, in tokens.
-
-    Attributes:
-        moved: Tokens of the memories that are moved.
-    """
-
-    agent: str
-    before: int
-    after: int
-    moved: int
-    budget: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a compaction would do.
-
-    Attributes:
-        id: The same for the same memories, policy and day.
-        made: The day of the plan.
-        folders: One for each agent.
-        refused: Digests that were not made, and why.
-    """
-
-    id: str
-    made: date
-    actions: tuple[Action, ...]
-    folders: tuple[Folder, ...]
-    refused: tuple[str, ...] = ()
-
-    @property
-    def tokens_before(self) -> int:
-        """Tokens of all active memories before it."""
-        return sum(folder.before for folder in self.folders)
-
-    @property
-    def tokens_after(self) -> int:
-        """Tokens of all active memories after it."""
-        return sum(folder.after for folder in self.folders)
-
-
-def tokens(size: int) -> int:
-    """Return bytes as tokens."""
-    return (size + 3) // 4
 
 
 def plan(
@@ -179,18 +81,9 @@ def plan(
     actions = tuple(action for room in planned for action in room.actions)
     return Plan(
         id=identity(actions, now), made=now, actions=actions, folders=tuple(room.folder for room in planned),
+        archive_share=policy.archive_share,
         refused=tuple(why for room in planned for why in room.refused),
     )  # fmt: skip
-
-
-def identity(actions: Sequence[Action], now: date) -> str:
-    """Return the id of a plan: the same for the same actions on the same day."""
-    content = hashlib.sha256()
-    for action in actions:
-        parts = [action.kind, action.path, *(f"{o.memory.path} {o.memory.fingerprint}" for o in action.sources)]
-        content.update("\0".join(parts).encode("utf-8", "surrogatepass"))
-        content.update(action.digest.body.encode("utf-8", "surrogatepass") if action.digest else b"")
-    return f"{now.isoformat()}-{content.hexdigest()[:8]}"
 
 
 def _successors(memories: Sequence[Original], archived: Sequence[Record]) -> dict[str, tuple[date, str]]:
@@ -384,7 +277,7 @@ class _Room:
         if size <= self.policy.budget:
             return
         fit = [o for o in self._left() if self._fits(o)]
-        for group, topic in _grouped(fit, self.policy):
+        for group, topic in grouping.grouped(fit, self.policy):
             if size <= self.policy.budget:
                 return
             size -= self._digest(group, topic)
@@ -475,67 +368,3 @@ def is_noise(original: Original, *, most: int) -> bool:
     slug = memory.id.rpartition("/")[2]
     slug = re.sub(r"^\d{4}-?\d{2}-?\d{2}-?", "", slug).lower()
     return bool(_STATUS.fullmatch(slug)) and not _SAYS_MORE.search(memory.body)
-
-
-def _grouped(fit: Sequence[Original], policy: Policy) -> list[tuple[list[Original], list[str]]]:
-    """Return groups of notes for digests, those with the oldest notes first, each with the words of its topic."""
-    found: list[tuple[list[Original], list[str]]] = []
-    visible = {"" if o.memory.visibility in OPEN else o.memory.visibility for o in fit}
-    for visibility in sorted(visible):
-        same = [o for o in fit if ("" if o.memory.visibility in OPEN else o.memory.visibility) == visibility]
-        found += _topics(same, policy)
-    return sorted(found, key=lambda pair: (max(o.memory.date for o in pair[0]), pair[0][0].memory.id))
-
-
-def _topics(fit: Sequence[Original], policy: Policy) -> Iterator[tuple[list[Original], list[str]]]:
-    """Yield groups on one topic; what has no topic in common with anything goes together by its date."""
-    limits = similarity.Limits(most=policy.digest_sources, room=2 * policy.digest_tokens, span=policy.digest_span)
-    vectors = similarity.topics([_words(o.memory) for o in fit])
-    texts = [
-        similarity.Group((i,), o.tokens, day, day, vectors[i])
-        for i, o in enumerate(fit)
-        for day in [o.memory.date.toordinal()]
-    ]
-    found = similarity.grouped(texts, limits)
-    small = [group for group in found if group.size * 2 <= limits.room]
-    for group in (*(group for group in found if group.size * 2 > limits.room), *_by_date(small, limits)):
-        some = [fit[i] for i in group.members]
-        yield some, _topic_words(some, [vectors[i] for i in group.members])
-
-
-def _by_date(groups: Sequence[similarity.Group], limits: similarity.Limits) -> Iterator[similarity.Group]:
-    """Join groups that follow each other, as far as the limits allow."""
-    now: similarity.Group | None = None
-    for group in sorted(groups, key=lambda g: (g.first, g.members)):
-        if now is not None and now.fits(group, limits):
-            now = now.joined(group)
-            continue
-        if now is not None:
-            yield now
-        now = group
-    if now is not None:
-        yield now
-
-
-def _words(memory: Memory) -> Counter[str]:
-    text = f"{memory.name} {memory.name} {memory.description} {' '.join(memory.tags)} {memory.body[:_TOPIC_CHARACTERS]}"
-    counts = Counter(analyse(text).stems)
-    return Counter({stem: n for stem, n in counts.items() if len(stem) > 2 and not stem[0].isdigit()})
-
-
-def _topic_words(group: Sequence[Original], vectors: Sequence[dict[str, float]]) -> list[str]:
-    """Return up to three words that most of a group shares, as they are written most often."""
-    points: Counter[str] = Counter()
-    for vector in vectors:
-        points.update(vector)
-    shared = [w for w in points if sum(w in v for v in vectors) > 1 and w.isalpha()]
-    best = sorted(shared, key=lambda w: (-points[w], w))[:3]
-    written: dict[str, Counter[str]] = {word: Counter() for word in best}
-    for original in group:
-        for chunk in f"{original.memory.name} {original.memory.body[:600]}".split():
-            bare = chunk.strip("`*.,:;()[]\"'!?")
-            if bare.isalpha() and bare.lower() not in STOP_WORDS:
-                for stem in stems_of(bare):
-                    if stem in written:
-                        written[stem][bare] += 1
-    return [written[w].most_common(1)[0][0] if written[w] else w for w in best]

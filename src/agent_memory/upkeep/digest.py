@@ -28,6 +28,7 @@ _WHOLE = 0.9
 """Share of a source from which an extract is no gain: the source is taken over as it is."""
 
 GAP = "…"
+_SPAN = ": notes of "
 _MOST_TAGS = 24
 _DECISIVE = frozenset(
     "decide decided decision agreed chosen chose must mustn never always forbidden replace replaces replaced "
@@ -148,7 +149,7 @@ def file_of(made: Digest) -> bytes:
 
 def slug(made: Digest) -> str:
     """Return the part of the file name that is made of the topic."""
-    return naming.topic_slug(f"digest {made.name}")
+    return naming.topic_slug(f"digest {made.name.partition(_SPAN)[0]}")
 
 
 def _preface(sources: Sequence[Memory]) -> str:
@@ -163,7 +164,7 @@ def _name(sources: Sequence[Memory], topic: Sequence[str]) -> str:
     span = (
         f"{first:%B %Y}" if (first.year, first.month) == (last.year, last.month) else f"{first:%B %Y} to {last:%B %Y}"
     )
-    return f"{', '.join(topic)}: notes of {span}" if topic else f"Notes of {span}"
+    return f"{', '.join(topic)}{_SPAN}{span}" if topic else f"Notes of {span}"
 
 
 def _description(sources: Sequence[Memory]) -> str:

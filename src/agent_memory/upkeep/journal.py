@@ -91,6 +91,7 @@ class Journal(_Value):
 
     Attributes:
         at: When it was begun.
+        number: Tells which of two that were begun at the same moment was first.
         undone: When it was undone, or None.
         tokens_before, tokens_after: Of all active memories.
         left: What was left alone, in the apply or in the undo.
@@ -100,6 +101,7 @@ class Journal(_Value):
     id: str
     state: State
     at: datetime
+    number: int = 0
     undone: datetime | None = None
     tokens_before: int
     tokens_after: int
@@ -197,7 +199,7 @@ def kept(folder: Folder) -> tuple[list[Journal], list[Left]]:
                 odd.append(Left(path=path, why=error.reason))
             except FileNotFoundError:
                 continue
-    return sorted(found, key=lambda journal: (journal.at, journal.id)), odd
+    return sorted(found, key=lambda journal: (journal.at, journal.number, journal.id)), odd
 
 
 def _read(folder: Folder, path: str) -> Journal:

@@ -23,8 +23,9 @@ from agent_memory.errors import InvalidInput, MemoryStoreError
 from agent_memory.index.postings import OPEN
 from agent_memory.model import Memory
 from agent_memory.upkeep import digest as digests
-from agent_memory.upkeep.compaction import Action, Plan, identity, objection, tokens
+from agent_memory.upkeep.compaction import objection
 from agent_memory.upkeep.digest import Digest
+from agent_memory.upkeep.plan import Action, Plan, identity, tokens
 
 if TYPE_CHECKING:
     from agent_memory.upkeep.policy import Policy

@@ -16,8 +16,8 @@ from agent_memory.recall.evaluation import must_haves, recall
 from agent_memory.recall.judgements import Task
 
 if TYPE_CHECKING:
-    from agent_memory.upkeep.compaction import Plan
     from agent_memory.upkeep.journal import Done
+    from agent_memory.upkeep.plan import Plan
 
 PLACES = 5
 """Of a ranking, this many places count."""
