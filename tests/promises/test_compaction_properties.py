@@ -14,7 +14,6 @@ from tests.promises.compacting import NOW, assert_nothing_lost, tree
 from tests.promises.support import IN_MEMORY, assert_true_to_files, clock, memory_files, plant
 
 from agent_memory.files.naming import reference
-from agent_memory.index.postings import OPEN
 from agent_memory.store import MemoryStore
 from agent_memory.upkeep import digest
 from agent_memory.upkeep.facts import facts
@@ -46,7 +45,7 @@ def note(chance: random.Random, others: list[str]) -> str:
     if chance.random() < 0.3:
         keys.append(f"type: {chance.choice(['decision', 'convention', 'consultation', 'gotcha', 'digest'])}")
     if chance.random() < 0.2:
-        keys.append("visibility: private")
+        keys.append(f"visibility: {chance.choice(['private', 'public'])}")
     if chance.random() < 0.2 and others:
         keys.append(f"supersedes: [{chance.choice(others)}]")
     if chance.random() < 0.1:
@@ -147,7 +146,7 @@ def assert_digests_are_true(store: MemoryStore, before: dict[str, bytes]) -> Non
         made = store.show(record.id)
         sources = [store.show(reference(source, agent=made.agent)) for source in made.sources]
         assert {source.agent for source in sources} == {made.agent}
-        assert {source.visibility in OPEN for source in sources} == {made.visibility in OPEN}
+        assert {source.visibility for source in sources} == {made.visibility}
         assert made.date == max(source.date for source in sources)
         said = digest.compose(sources, [digest.section(s, ratio=0.12) for s in sources], topic=())
         for section in said.sections:

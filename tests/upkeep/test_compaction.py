@@ -55,6 +55,18 @@ def test_the_superseded_goes_after_its_days_whoever_wrote_the_successor():
     assert (action.target, action.agent) == (new.memory.id, "api")
 
 
+def test_memories_that_supersede_one_another_in_a_circle_stay():
+    one = original("one", supersedes=f"[api/{NOW - timedelta(days=80)}-two]")
+    two = original("two", days=80, supersedes=f"[{one.memory.id}]")
+    assert planned(one, two).actions == ()
+
+
+def test_what_the_team_may_read_is_not_made_public():
+    found = planned(original("a", visibility="public"), original("b", days=80), budget=0)
+    assert sorted(a.digest.sources[0].visibility for a in found.actions if a.digest) == ["public", "team"]
+    assert all(len({o.memory.visibility for o in a.sources}) == 1 for a in found.actions)
+
+
 def test_what_is_kept_stays_whatever_its_age():
     keep = [original("a", type="convention"), original("b", tags="[keep]"), original("c", type="preference"),
             original("q", type="consultation", status="open", to="web"),

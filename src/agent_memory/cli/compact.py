@@ -14,6 +14,7 @@ from agent_memory.cli.render import mention, note, on_terminal, plural, put, vis
 if TYPE_CHECKING:
     from agent_memory.store import MemoryStore
     from agent_memory.upkeep.applying import Outcome
+    from agent_memory.upkeep.digest import Digest
     from agent_memory.upkeep.plan import Action, Plan
     from agent_memory.upkeep.policy import Policy
     from agent_memory.upkeep.verifying import Questions, Verdict
@@ -222,7 +223,6 @@ def _of_verdict(verdict: Verdict | None) -> Mapping[str, object] | None:
 
 
 def _of_action(action: Action) -> dict[str, object]:
-    made = action.digest
     return {
         "kind": action.kind,
         "agent": action.agent,
@@ -231,8 +231,20 @@ def _of_action(action: Action) -> dict[str, object]:
         "why": visible(action.why),
         "tokens_before": action.tokens_before,
         "tokens_after": action.tokens_after,
-        "digest": None if made is None else {
-            "path": action.path, "name": made.name, "body": made.body, "facts": len(made.facts),
-            "lost": list(made.lost), "written_by": made.written_by, "note": made.note or None,
-        },
-    }  # fmt: skip
+        "digest": None if action.digest is None else _of_digest(action.digest, action.path),
+    }
+
+
+def _of_digest(made: Digest, path: str) -> dict[str, object]:
+    from agent_memory.cli.plan_view import is_private
+
+    private = is_private(made)
+    return {
+        "path": path,
+        "name": made.name,
+        "body": None if private else made.body,
+        "facts": len(made.facts),
+        "lost": [] if private else list(made.lost),
+        "written_by": made.written_by,
+        "note": made.note or None,
+    }

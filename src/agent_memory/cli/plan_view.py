@@ -79,9 +79,18 @@ def _print_action(action: Action, *, diffs: bool) -> None:
     put(flowed(f"              {dim(f'{visible(action.why)}; {facts}{by}')}", sys.stdout))
     if made.note:
         put(flowed(f"              {click.style('note:', fg='yellow')} {visible(made.note)}", sys.stdout))
-    if diffs:
+    if diffs and is_private(made):
+        put(dim("    private: its text is for its owner alone"))
+    elif diffs:
         for line in _difference(made):
             put(line)
+
+
+def is_private(made: Digest) -> bool:
+    """Whether the text of a digest is for its owner alone."""
+    from agent_memory.team import scopes
+
+    return not scopes.may_read(made.sources[0].visibility, made.sources[0].agent, None)
 
 
 # -- what a digest leaves out -----------------------------------------------------------------------------------------

@@ -160,8 +160,8 @@ def _journal(folder: Folder, plan: Plan, at: datetime) -> Journal:
     taken: set[str] = set()
     actions = tuple(_intended(folder, action, taken) for action in plan.actions)
     return Journal(
-        id=id_, state="applying", at=at, number=len(kept) + 1, tokens_before=plan.tokens_before, tokens_after=plan.tokens_after,
-        actions=actions,
+        id=id_, state="applying", at=at, number=len(kept) + 1, tokens_before=plan.tokens_before,
+        tokens_after=plan.tokens_after, actions=actions,
     )  # fmt: skip
 
 

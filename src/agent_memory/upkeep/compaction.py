@@ -169,9 +169,11 @@ class _Room:
 
     def _kept(self, memory: Memory) -> bool:
         """Whether a memory is never moved for its age."""
-        policy = self.policy
         waiting = memory.type == "consultation" and memory.status == "open"
-        return waiting or memory.type in policy.keep_types or not policy_tags(policy).isdisjoint(memory.tags)
+        return waiting or memory.type in self.policy.keep_types or self._pinned(memory)
+
+    def _pinned(self, memory: Memory) -> bool:
+        return not set(self.policy.keep_tags).isdisjoint(memory.tags)
 
     def _move(
         self, kind: Kind, original: Original, target: str | None, why: str, *, kept: Original | None = None
@@ -189,9 +191,9 @@ class _Room:
         policy = self.policy
         for original in self._left():
             memory = original.memory
-            if not policy_tags(policy).isdisjoint(memory.tags):
+            if self._pinned(memory):
                 continue
-            day, successor = self.newer.get(memory.id, (None, None))
+            day, successor = self._successor(memory)
             until = memory.valid_until
             answer = self.answers.get(memory.id)
             if day and successor and self._age(max(day, memory.date)) >= policy.superseded_after:
@@ -204,6 +206,18 @@ class _Room:
                 given = answer.memory
                 if self._age(given.date) >= policy.answered_after:
                     self._move("answered", original, given.id, f"answered by {given.id} on {given.date}")
+
+    def _successor(self, memory: Memory) -> tuple[date | None, str | None]:
+        """Return day and id of what supersedes a memory; nothing does where they supersede one another in a circle."""
+        seen, at = {memory.id}, memory.id
+        while at in self.newer:
+            at = self.newer[at][1]
+            if at == memory.id:
+                return None, None
+            if at in seen:
+                break
+            seen.add(at)
+        return self.newer.get(memory.id, (None, None))
 
     # -- what says nothing of its own ---------------------------------------------------------------------------
 
@@ -261,9 +275,12 @@ class _Room:
         if not rest:
             self._move("superseded", old, over[first][1], why)
             return
-        made = digests.compose([o.memory for o in rest], [self._section(o.memory) for o in rest], topic=())
-        made = replace(made, replaces=old.memory.id)
-        action = replace(self._action([old], made), why=why)
+        try:
+            made = digests.compose([o.memory for o in rest], [self._section(o.memory) for o in rest], topic=())
+            action = replace(self._action([old], replace(made, replaces=old.memory.id)), why=why)
+        except InvalidInput as error:
+            self._refuse([old], str(error))
+            return
         self.actions.append(action)
         self.gone.add(old.memory.id)
         self.taken.add(naming.id_of(action.path))
@@ -353,11 +370,6 @@ def objection(action: Action, policy: Policy) -> str:
     if saved <= 0:
         return "the digest would not be smaller"
     return f"the digest would save only {saved:.0%}" if saved < policy.saving else ""
-
-
-def policy_tags(policy: Policy) -> set[str]:
-    """Tags that keep a memory where it is."""
-    return set(policy.keep_tags)
 
 
 def is_noise(original: Original, *, most: int) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from agent_memory.index.analysis import STOP_WORDS, analyse, stems_of
-from agent_memory.index.postings import OPEN
 from agent_memory.model import Memory
 from agent_memory.upkeep import similarity
 from agent_memory.upkeep.plan import Original
@@ -21,10 +20,8 @@ _TOPIC_CHARACTERS = 2000
 def grouped(fit: Sequence[Original], policy: Policy) -> list[tuple[list[Original], list[str]]]:
     """Return groups of notes for digests, those with the oldest notes first, each with the words of its topic."""
     found: list[tuple[list[Original], list[str]]] = []
-    visible = {"" if o.memory.visibility in OPEN else o.memory.visibility for o in fit}
-    for visibility in sorted(visible):
-        same = [o for o in fit if ("" if o.memory.visibility in OPEN else o.memory.visibility) == visibility]
-        found += _topics(same, policy)
+    for visibility in sorted({o.memory.visibility for o in fit}):
+        found += _topics([o for o in fit if o.memory.visibility == visibility], policy)
     return sorted(found, key=lambda pair: (max(o.memory.date for o in pair[0]), pair[0][0].memory.id))
 
 
