@@ -25,6 +25,8 @@ from agent_memory.upkeep.facts import facts, lost
         ("osier.errors.Conflict and user@host.example", ("osier.errors.Conflict", "user@host.example")),
         ("A well-known word; an e-mail", ()),
         ("GET over HTTP", ("GET", "HTTP")),
+        ("of 3,100 and 41,200 calls, 3,5", ("3,100", "41,200", "3", "5")),
+        ("```\nfoo(\n)\n  url,\nmake all\n```", ("make all",)),
         ("`a` `a`", ("a",)),
         ('unclosed ` tick and " quote 7', ("7",)),
     ],

@@ -39,6 +39,7 @@ _PHRASES = ("instead of", "no longer", "from now on", "root cause", "not allowed
 _BOLD = re.compile(r"\*\*[^*\s]+(?:[ ][^*\s]+){2,}\*\*")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _UNIT = re.compile(r"(?<![\w.,:])(\d[\w.,:]*?)[ \u00a0]([^\W\d_]{1,14}|%|°[CF]?)")
+_NO_UNITS = STOP_WORDS | frozenset("has does says its his was".split())
 _LINE = re.compile(r"\s*\n\s*")
 
 
@@ -261,9 +262,10 @@ def _with_units(lost: Sequence[str], text: str) -> tuple[str, ...]:
         return tuple(lost)
     behind: dict[str, str] = {}
     for number, word in _UNIT.findall(text):
-        if word.lower() not in STOP_WORDS:
+        if word.lower() not in _NO_UNITS and (len(word) < 4 or word.endswith("s")):
             behind.setdefault(number, word)
-    return tuple(f"{fact} {behind[fact]}" if fact in behind else fact for fact in lost)
+    units_told = {behind[fact] for fact in lost if fact in behind}
+    return tuple(f"{fact} {behind[fact]}" if fact in behind else fact for fact in lost if fact not in units_told)
 
 
 def _written(found: Sequence[Unit], chosen: set[int], *, headings: bool) -> str:

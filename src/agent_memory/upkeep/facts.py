@@ -18,7 +18,7 @@ _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _QUOTED = re.compile(
     rf'"([^"\n]{{2,{LONGEST}}})"|“([^”\n]{{2,{LONGEST}}})”|«([^»\n]{{2,{LONGEST}}})»|„([^“”\n]{{2,{LONGEST}}})[“”]'
 )
-_TOKEN = re.compile(r"[^\s`\"“”„«»()\[\]{}<>|*,;!?=…\u2013\u2014]+")
+_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|[^\s`\"“”„«»()\[\]{}<>|*,;!?=…\u2013\u2014]+")
 _MARKER = re.compile(r"^[ \t]*\d{1,3}[.)](?=[ \t])", re.MULTILINE)
 _EDGES = ".:,;!?'\u2019-+~\\"
 _COMPOUND = re.compile(r"[^\W\d]_+[^\W\d]|[a-z][A-Z]|[^\W\d]/[^\W\d]|[^\W\d_]\.[^\W\d_]|^--?[^\W\d]|::|@|^[A-Z]{2,}s?$")
@@ -35,7 +35,7 @@ def facts(text: str) -> tuple[str, ...]:
     rest = text
     if "```" in text or "~~~" in text:
         for match in _FENCE.finditer(text):
-            found += [(match.start(1), line.strip()) for line in match[1].split("\n") if line.strip()]
+            found += [(match.start(1), line) for line in map(_code_line, match[1].split("\n")) if line]
         rest = _FENCE.sub(_blank, rest)
     for pattern, marks in ((_CODE, "`"), (_QUOTED, '"“„«')):
         if any(mark in rest for mark in marks):
@@ -68,6 +68,12 @@ def lost(wanted: Iterable[str], text: str, known: Collection[str] | None = None)
         return missing
     flat = " ".join(text.split())
     return [fact for fact in missing if len(fact) < 4 or fact.isdigit() or fact not in flat]
+
+
+def _code_line(line: str) -> str:
+    """Return what a line of code says, without what only opens or goes on; "" for brackets and single plain words."""
+    text = line.strip().rstrip(",;([{")
+    return text if is_fact(text) or " " in text else ""
 
 
 @lru_cache(maxsize=1 << 16)
