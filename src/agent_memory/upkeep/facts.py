@@ -45,7 +45,10 @@ def facts(text: str) -> tuple[str, ...]:
             rest = pattern.sub(_blank, rest)
     rest = _MARKER.sub(_blank, rest)
     named = sorted(found)
-    plain = map(_fact, dict.fromkeys(_TOKEN.findall(rest)))
+    odd = " ".join(
+        [chunk for chunk in rest.split() if not (chunk.isalpha() and chunk.islower())]
+    )  # most words end here
+    plain = map(_fact, dict.fromkeys(_TOKEN.findall(odd)))
     return tuple(fact for fact in dict.fromkeys([*(fact for _, fact in named), *plain]) if fact)
 
 
