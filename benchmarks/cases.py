@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from agent_memory.index.analysis import analyse
@@ -286,6 +287,16 @@ def memory(_: Path, scratch: Path, __: int) -> Iterator[Row]:
     yield Row("memory held by a build of 100,000 files", most, "300 MB", 300.0, 1.0, unit="MB")
 
 
+def plan(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
+    """The plan of a compaction, files read and parsed, against the ten seconds it may take for 10,000 memories."""
+    del scratch
+    with MemoryStore.open(root) as store:
+        store.sync()
+        count = len(store.list())
+        times = [timed(lambda: store.plan_compaction(now=date(2027, 2, 1))) for _ in range(max(1, rounds // 5))]
+    yield Row(f"plan of a compaction, {count:,} memories", statistics.median(times), "1 ms a memory", float(count), 1.0)
+
+
 CASES: dict[str, Callable[[Path, Path, int], Iterator[Row]]] = {
     "cold-search": cold_search,
     "warm-search": warm_search,
@@ -294,5 +305,6 @@ CASES: dict[str, Callable[[Path, Path, int], Iterator[Row]]] = {
     "unchanged": unchanged,
     "build": build,
     "add": add,
+    "plan": plan,
     "memory": memory,
 }

@@ -76,6 +76,8 @@ def answer(found: re.Match[str], session: Any) -> dict[str, Any]:
     words = shlex.split(found["call"])[1:]
     if words[0] == "restore":
         plant(session.root / ".store" / "archive" / f"{words[1]}.md")
+    if words[0] in ("undo", "timeline"):
+        session.run("compact", "--apply", "--quiet")
     result = session.run(*words, stdin=found["stdin"] or "")
     value: dict[str, Any] = json.loads(session.steady(result.stdout or result.stderr))
     assert "internal error" not in result.output

@@ -80,8 +80,10 @@ def assert_true_to_files(store: MemoryStore) -> None:
     store.sync()
     assert store.fallback == ""
     assert indexed(store.root) == from_files(store.root)
-    listed = [record.path for record in store.list(archived=True)]
-    assert sorted(listed) == sorted(memory_files(store.root))
+    files = memory_files(store.root)
+    owners = {path.removeprefix(".store/archive/").partition("/")[0] for path in files}
+    listed = {record.path for agent in (None, *owners) for record in store.list(agent=agent, archived=True)}
+    assert sorted(listed) == sorted(files)
     diagnosis = store.doctor()
     assert diagnosis.healthy, diagnosis
 

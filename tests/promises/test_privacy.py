@@ -216,6 +216,9 @@ CALLS = {
     "doctor": ["doctor", "doctor --fix"],
     "stats": ["stats"],
     "eval": ["eval --self"],
+    "compact": ["compact", "compact --apply --force", "compact --budget 1"],
+    "undo": ["undo"],
+    "timeline": ["timeline"],
     "init": [],  # makes a store
     "watch": [],  # counts, and does not end
     "completion": [],  # see the test below

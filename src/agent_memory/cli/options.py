@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agent_memory.cli.failure import Usage
+from agent_memory.cli.render import note
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,7 +57,10 @@ class Call:
 
         place = discover.find(Path.cwd(), os.environ, root=self.root)
         embedder = self._embedder() if by_meaning else None
-        return MemoryStore.open(place, clock=self.clock or local_time, progress=progress(), embedder=embedder)
+        store = MemoryStore.open(place, clock=self.clock or local_time, progress=progress(), embedder=embedder)
+        if store.recovered:
+            note(store.recovered)
+        return store
 
     def _embedder(self) -> Embedder | None:
         if self.no_semantic or os.environ.get("MEMORY_SEMANTIC") == "0":

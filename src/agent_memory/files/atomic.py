@@ -63,10 +63,10 @@ def make_root(folder: Path) -> None:
 def make_folder(folder: Path, *, below: Path) -> None:
     """Create `folder` and its missing parents below `below`, durably."""
     missing = []
-    while folder != below and not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
     with _storage_errors(folder):
+        while folder != below and not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
         for path in reversed(missing):
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
@@ -114,7 +114,7 @@ def create(path: Path, data: bytes, *, scratch: Path) -> None:
 
 
 def take_back(path: Path) -> None:
-    """Remove a file that was created a moment ago and that nobody was told of."""
+    """Remove a file, durably: one that nobody was told of, or one whose bytes the caller keeps elsewhere."""
     with _storage_errors(path):
         os.unlink(path)
         sync_folder(path.parent)

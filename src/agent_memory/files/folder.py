@@ -17,6 +17,9 @@ from agent_memory.files.listing import ARCHIVE, STORE, Listing, printable, walk
 from agent_memory.model import Stat
 
 TRASH = f"{STORE}/trash"
+JOURNAL = f"{STORE}/journal"
+PENDING = f"{JOURNAL}/pending.json"
+"""Is there only while a compaction is going on, or after a crash in one."""
 LARGEST = 8 * 1024 * 1024
 """Bytes of the largest file that is read as a memory."""
 
@@ -135,7 +138,7 @@ class Folder:
         Raises:
             StorageFailed: The root cannot be written, or our own folder is a symbolic link.
         """
-        scratch = self._scratch
+        scratch = self.scratch
         if scratch.is_dir():
             return
         try:
@@ -146,7 +149,12 @@ class Folder:
             raise StorageFailed(f"cannot write below {self.root}: {error.strerror}") from error
 
     @property
-    def _scratch(self) -> Path:
+    def scratch(self) -> Path:
+        """Where files are made whole before they get their names.
+
+        Raises:
+            StorageFailed: Our own folder is a symbolic link.
+        """
         try:
             return self.locate(f"{_SCRATCH}/file").parent
         except InvalidInput as error:
@@ -205,7 +213,7 @@ class Folder:
             if not target.parent.is_dir():
                 atomic.make_folder(target.parent, below=self.root)
             try:
-                atomic.create(target, data, scratch=self._scratch)
+                atomic.create(target, data, scratch=self.scratch)
             except FileExistsError:
                 continue
             if os.path.lexists(self.root / ARCHIVE / path):
@@ -229,7 +237,7 @@ class Folder:
             raise Stale(f"{path} is gone", hint="read the memory again, then edit it") from None
         if hashlib.sha256(current).hexdigest() != expected:
             raise Stale(f"{path} changed since it was read", hint="read the memory again, then edit it")
-        atomic.replace(self.locate(path), data, scratch=self._scratch)
+        atomic.replace(self.locate(path), data, scratch=self.scratch)
 
     def move(self, path: str, target: Callable[[int], str]) -> str:
         """Move a file to the first free name and return its new path; the caller holds the lock."""
@@ -244,6 +252,62 @@ class Folder:
                 continue
             return new
         raise Conflict(f"ten thousand files are named like {target(1)}")
+
+    def place(self, path: str, data: bytes) -> None:
+        """Create a file at exactly `path`, durably; the caller holds the lock.
+
+        Raises:
+            Conflict: The name is taken, here or in the archive; nothing was written.
+        """
+        self.prepare()
+        target = self.locate(path)
+        atomic.make_folder(target.parent, below=self.root)
+        if os.path.lexists(self.root / ARCHIVE / path):
+            raise Conflict(f"{path} is taken by a memory in the archive")
+        try:
+            atomic.create(target, data, scratch=self.scratch)
+        except FileExistsError:
+            raise Conflict(f"{path} is taken already") from None
+
+    def move_to(self, path: str, target: str, *, expected: str) -> None:
+        """Move a file whose fingerprint is still `expected` to exactly `target`; the caller holds the lock.
+
+        Raises:
+            Stale: It changed or vanished meanwhile; it is where it was.
+            Conflict: Another file is at `target`; nothing was moved.
+        """
+        self._check(path, expected)
+        goal = self.locate(target)
+        atomic.make_folder(goal.parent, below=self.root)
+        try:
+            atomic.move(self.locate(path), goal)
+        except FileExistsError:
+            raise Conflict(f"{target} is taken by another file") from None
+        except FileNotFoundError:
+            raise Stale(f"{path} is gone") from None
+        try:
+            self._check(target, expected)  # an editor asks nobody for the lock
+        except Stale:
+            atomic.move(goal, self.locate(path))
+            raise
+
+    def remove(self, path: str, *, expected: str) -> None:
+        """Remove a file of ours whose fingerprint is still `expected`; the caller holds the lock and has its bytes.
+
+        Raises:
+            Stale: It changed or vanished meanwhile; nothing was removed.
+        """
+        self._check(path, expected)
+        atomic.take_back(self.locate(path))
+
+    def _check(self, path: str, expected: str) -> None:
+        """Raise `Stale` unless a file has the fingerprint that is expected."""
+        try:
+            current, _ = self.read(path)
+        except FileNotFoundError:
+            raise Stale(f"{path} is gone") from None
+        if hashlib.sha256(current).hexdigest() != expected:
+            raise Stale(f"{path} changed since it was read")
 
     def recover(self, listing: Listing) -> bool:
         """Finish moves that a crash interrupted: take the archived name from a file that has two; say if there was one.
@@ -262,14 +326,14 @@ class Folder:
     def strays(self) -> int:
         """Count temporary files: leftovers of a crash, or writes going on now."""
         try:
-            return len(os.listdir(self._scratch))
+            return len(os.listdir(self.scratch))
         except (FileNotFoundError, StorageFailed):
             return 0
 
     def sweep(self, *, now: float) -> int:
         """Remove temporary files that a crash left more than an hour ago; return their number."""
         swept = 0
-        with contextlib.suppress(FileNotFoundError, StorageFailed), os.scandir(self._scratch) as entries:
+        with contextlib.suppress(FileNotFoundError, StorageFailed), os.scandir(self.scratch) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     if now - entry.stat(follow_symlinks=False).st_mtime > _OLD_TEMPORARY:

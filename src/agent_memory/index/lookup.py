@@ -10,7 +10,7 @@ from typing import cast
 
 from agent_memory.errors import Conflict, NotFound
 from agent_memory.index.sqlite import Index
-from agent_memory.index.view import View, seen_by
+from agent_memory.index.view import View
 from agent_memory.index.where import state
 from agent_memory.model import DateSource, Record
 
@@ -37,7 +37,7 @@ def records(index: Index, view: View, where: str = "1", parameters: Sequence[obj
         f"SELECT memory, old FROM supersessions WHERE memory IN {chosen} ORDER BY 1, 2",
         parameters,
     )
-    shown, readers = seen_by(view.reader, "newer")
+    shown, readers = view.seen("newer")
     new = _grouped(
         index,
         "SELECT memories.number, newer.id FROM memories JOIN supersessions ON supersessions.old = memories.id"

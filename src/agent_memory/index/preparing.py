@@ -89,7 +89,7 @@ def prepare_all(folder: Folder, stats: Sequence[Stat], known: Mapping[str, str])
         yield prepare(folder, stat, known.get(stat.path))
 
 
-def _can_fork() -> bool:
+def may_fork() -> bool:
     """Whether this process may be copied: only a process with a single thread has no lock that a copy would miss."""
     if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
         return False
@@ -105,14 +105,14 @@ def prepare_with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[s
 
     Helpers get batches, a few ahead of the consumer, so that neither waits nor hoards.
     """
-    if len(stats) < MANY or not _can_fork():
+    if len(stats) < MANY or not may_fork():
         yield from prepare_all(folder, stats, known)
         return
     import multiprocessing  # noqa: PLC0415  only large builds need it
 
     yield from prepare_all(folder, stats[:WARM_UP], known)  # what is learned of words here, the helpers are born with
     batches = [stats[i : i + BATCH] for i in range(WARM_UP, len(stats), BATCH)]
-    with multiprocessing.get_context("fork").Pool(HELPERS, _begin_helping) as pool:
+    with multiprocessing.get_context("fork").Pool(HELPERS, begin_helping) as pool:
         ahead: deque[AsyncResult[list[Prepared]]] = deque()
         for batch in batches:
             work = [(folder, stat, known.get(stat.path)) for stat in batch]
@@ -123,7 +123,7 @@ def prepare_with_helpers(folder: Folder, stats: Sequence[Stat], known: Mapping[s
             yield from ahead.popleft().get()
 
 
-def _begin_helping() -> None:
+def begin_helping() -> None:
     """Leave Ctrl-C to the process that asked for help; collect no garbage, for there are no cycles and it ends soon."""
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

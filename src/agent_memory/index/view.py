@@ -22,15 +22,21 @@ class View(NamedTuple):
     Attributes:
         reader: An agent, who sees its own private memories as well; None is a person who named no agent.
         today: What was valid until an earlier day has expired.
+        everything: Every memory, whoever owns it: for upkeep, which hands nothing over.
     """
 
     reader: str | None
     today: date
+    everything: bool = False
 
     @property
     def condition(self) -> tuple[str, list[str]]:
         """SQL over `memories` that holds for what exists, and its values; keep it out of the plain search."""
-        return seen_by(self.reader)
+        return self.seen("memories")
+
+    def seen(self, table: str) -> tuple[str, list[str]]:
+        """Return `condition` for another name of the table of memories."""
+        return ("1", []) if self.everything else seen_by(self.reader, table)
 
 
 def seen_by(reader: str | None, table: str = "memories") -> tuple[str, list[str]]:

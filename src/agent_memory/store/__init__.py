@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_memory.model import Suggestion, SyncReport
+from agent_memory.store.compacting import Compacting
 from agent_memory.store.first_step import FirstStep
 from agent_memory.store.opened import Clock, local_time
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "MemoryStore", "local_time"]
 
 
-class MemoryStore(FirstStep):
+class MemoryStore(FirstStep, Compacting):
     """The memory of a team of agents: a folder of Markdown files and the index beside them.
 
     Use `open`, `discover` or `init`; a store is a context manager and may be shared by threads.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from agent_memory.errors import StorageFailed
 from agent_memory.files import atomic, discover
-from agent_memory.files.folder import Folder
+from agent_memory.files.folder import PENDING, Folder
 from agent_memory.index.live import LiveIndex
 from agent_memory.model import SyncReport
 
@@ -27,7 +27,11 @@ def local_time() -> datetime:
 
 
 class OpenStore:
-    """What every verb needs."""
+    """What every verb needs.
+
+    Attributes:
+        recovered: What opening did about a compaction or an undo that a crash had cut short, or "".
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class OpenStore:
 
             vectors = Vectors(embedder)
         self._index = LiveIndex(self._folder, lock_timeout=lock_timeout, progress=progress, vectors=vectors)
+        self.recovered = self._recover() if os.path.lexists(self._folder.root / PENDING) else ""
 
     @classmethod
     def open(
@@ -94,6 +99,12 @@ class OpenStore:
         store = cls(path, clock=clock)
         store._folder.prepare()
         return store
+
+    def _recover(self) -> str:
+        """Bring a compaction that a crash cut short to an end, unless it is going on in another process."""
+        from agent_memory.upkeep import applying  # noqa: PLC0415  pydantic: not for a store without a crash
+
+        return applying.recover(self._folder, timeout=self._timeout)
 
     @property
     def root(self) -> Path:

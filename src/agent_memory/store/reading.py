@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
+from agent_memory.files.listing import ARCHIVE
 from agent_memory.index import lookup
 from agent_memory.index.view import View
-from agent_memory.model import Memory, Record, SearchResult
+from agent_memory.model import Memory, Record, SearchResult, Stat
 from agent_memory.store.opened import OpenStore
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ class Reading(OpenStore):
         from agent_memory.files import format as formats  # noqa: PLC0415
 
         record = self.record(reference, agent=agent)
-        data, stat = self._folder.read_known(record.path)
+        data, stat = self._file_of(record)
         return replace(formats.parse(stat, data).memory, status=record.status)
 
     def record(self, reference: str, *, agent: str | None = None) -> Record:
@@ -92,7 +95,23 @@ class Reading(OpenStore):
 
     def _body(self, record: Record) -> str:
         """Read the body of a memory without parsing its front matter: a search may not wait for YAML."""
-        return self._folder.read_known(record.path)[0].decode("utf-8", "replace")[record.body_start :]
+        return self._file_of(record)[0].decode("utf-8", "replace")[record.body_start :]
+
+    def _file_of(self, record: Record) -> tuple[bytes, Stat]:
+        """Read the file of a memory, also where somebody archived or restored it after the index was asked.
+
+        Raises:
+            NotFound: It is in neither place.
+        """
+        with suppress(FileNotFoundError):
+            return self._folder.read(record.path)
+        archived = record.path.startswith(ARCHIVE)
+        other = record.path.removeprefix(f"{ARCHIVE}/") if archived else f"{ARCHIVE}/{record.path}"
+        with suppress(FileNotFoundError):
+            data, stat = self._folder.read(other)
+            if hashlib.sha256(data).hexdigest() == record.fingerprint:
+                return data, stat
+        return self._folder.read_known(record.path)
 
     def _view(self, reader: str | None) -> View:
         return View(reader, self._clock().date())
