@@ -1,9 +1,8 @@
 """What compaction saves and what it does to recall, on a development set of tasks with grades.
 
-Usage: python -m benchmarks.compaction DATA [--every-day]
+Usage: python -m benchmarks.compaction DATA
 
-DATA has `repo/.claude/agents-memory`, `tasks.jsonl` and `qrels.tsv`, as team-world has. With --every-day each task is
-also asked in a store that was compacted on the day of the task.
+DATA has `repo/.claude/agents-memory`, `tasks.jsonl` and `qrels.tsv`, as team-world has.
 """
 
 from __future__ import annotations
@@ -83,7 +82,6 @@ def row(name: str, before: Mapping[str, float], after: Mapping[str, float]) -> s
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.compaction", description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--every-day", action="store_true")
     arguments = parser.parse_args()
     tasks = tasks_of(arguments.data)
     with tempfile.TemporaryDirectory() as scratch:
@@ -98,14 +96,6 @@ def main() -> None:
         print(row("as of today, everything", recalls(old, tasks, TODAY, {}), recalls(new, tasks, TODAY, holds)))
         print(row("as of the task's day, after a later compaction", recalls(old, tasks, None, {}),
                   recalls(new, tasks, None, holds)))  # fmt: skip
-        if arguments.every_day:
-            before: dict[str, float] = {}
-            after: dict[str, float] = {}
-            for day in sorted({task.day for task in tasks}):
-                some = [task for task in tasks if task.day == day]
-                before |= recalls(store(arguments.data, old, day), some, None, {})
-                after |= recalls(new, some, None, compacted(store(arguments.data, new, day), day)[1])
-            print(row("as of the task's day, compacted on that day", before, after))
 
 
 if __name__ == "__main__":

@@ -119,8 +119,31 @@ def test_a_ranking_is_the_same_whether_hidden_memories_exist_or_not(
     else:
         others = [("other", words) for _, words in hidden]
         more = written(others, day="2026-03-01", head="---\nvisibility: private\n---\n", label="hidden")
+    today = TODAY if why == "later" else date(2100, 1, 1)  # archived by then: the files are moved while this runs
     with opened(files) as one, opened(files | more) as two:
-        assert answer(one, " ".join(task)) == answer(two, " ".join(task))
+        assert answer(one, " ".join(task), today=today) == answer(two, " ".join(task), today=today)
+
+
+def test_what_was_archived_after_a_day_is_there_on_that_day_and_its_digest_is_not():
+    """Asked about a day that is over, the store is as it was then."""
+    files = {
+        f"api/2026-01-{n:02}-{word}.md": f"# About {word}\n\nThe {word} fails.\n" for n, word in enumerate(WORDS, 1)
+    }
+    with opened(files) as store:
+        before = answer(store, "why the invoice fails")
+        source = store.archive("api/2026-01-04-invoice")
+        store.add(
+            agent="api", topic="Digest", type="digest", body="The invoice fails.", date=source.date, sources=[source.id]
+        )
+        assert [path.removeprefix(".store/archive/") for path, _ in answer(store, "why the invoice fails")] == [
+            path for path, _ in before
+        ]
+        assert store.rank("api", "why the invoice fails", now=TODAY) == tuple(path for path, _ in before)
+        later = [path for path, _ in answer(store, "why the invoice fails", today=date(2100, 1, 1))]
+        assert later[0] == "api/2026-01-04-digest.md"
+        assert ".store/archive/api/2026-01-04-invoice.md" not in later
+        (found, *_) = store.first_step(agent="api", task="why the invoice fails", now=TODAY).memories
+        assert (found.record.id, found.status) == (source.id, "active")
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,6 +1,8 @@
 """What exists for one reader on one day, and the statistics of that: what is hidden leaves no trace in a ranking.
 
-Hidden are the archive, what was written later, and what other agents keep private.
+Hidden are the archive, what was written later, and what other agents keep private. Asked about a day that is over, the
+store is as it was: what was archived since is still there, and a digest that was written since is not, whatever date it
+bears. That is read from the time at which a file was last moved or changed (ctime), which a copy or clone renews.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import cast
 
 from agent_memory.index import postings
@@ -20,8 +23,20 @@ POSTINGS = 6_000
 """Occurrences that are looked at, rarest tokens first, to find candidates for a long task."""
 
 
+_LATER = "EXISTS (SELECT 1 FROM entries WHERE entries.path = memories.path AND entries.ctime_ns >= ?)"
+"""SQL for a memory whose file was moved or changed after a day: the archive must have it, a digest must not."""
+
+
+def _end_of(day: date) -> int:
+    """Return the end of a day, local time, in nanoseconds since 1970."""
+    try:
+        return int(datetime.combine(day + timedelta(1), time()).timestamp()) * 10**9
+    except (OverflowError, ValueError):
+        return 2**63 - 1
+
+
 class Population:
-    """The memories that a reader can see on a day, without the archive.
+    """The memories that a reader can see on a day.
 
     What is counted is remembered until the index changes or another population is asked for.
 
@@ -34,8 +49,9 @@ class Population:
     def __init__(self, index: Index, view: View) -> None:
         self.index = index
         seen, values = view.condition
-        self.condition = f"memories.date <= ? AND NOT memories.archived AND {seen}"
-        self.parameters: list[object] = [view.today.isoformat(), *values]
+        then = f"iif(memories.archived OR memories.type = 'digest', {_LATER} = memories.archived, 1)"
+        self.condition = f"memories.date <= ? AND {then} AND {seen}"
+        self.parameters: list[object] = [view.today.isoformat(), _end_of(view.today), *values]
         self._known = postings.remembered(index, "population")
         if self._known.get("of") != view:
             self._known.clear()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import naming
+from agent_memory.files.listing import ARCHIVE
 from agent_memory.index import lookup
 from agent_memory.index.view import View
 from agent_memory.model import Briefing, Named
@@ -100,6 +101,8 @@ class FirstStep(Consulting, Remembering):
     def rank(self, agent: str | None, task: str, *, now: date | None = None, limit: int = 20) -> tuple[str, ...]:
         """Return the paths of the memories nearest to a task, best first, as `first_step` ranks them.
 
+        What was archived after the day has the path that it had then.
+
         Args:
             agent: Who starts the task; None sees what everybody may see.
             now: The day of the task, today by default; memories after it do not exist.
@@ -114,7 +117,7 @@ class FirstStep(Consulting, Remembering):
                 index, task, agent=reader, today=today, limit=limit, vectors=vectors, boosts=boosts
             )
         )
-        return tuple(scored.path for scored in found.scored)
+        return tuple(scored.path.removeprefix(f"{ARCHIVE}/") for scored in found.scored)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -139,7 +142,7 @@ class FirstStep(Consulting, Remembering):
             lambda index, vectors: search.for_task(index, asked, read=self._body, vectors=vectors)
         )
         newer = [id_ for hit in found.hits for id_ in hit.record.superseded_by]
-        if not newer:
+        if not newer and not any(hit.record.status == "archived" for hit in found.hits):
             return found
         marks = ",".join("?" * len(newer))
         view = View(agent, today)
@@ -171,10 +174,14 @@ class FirstStep(Consulting, Remembering):
 
 
 def _as_seen(record: Record, seen: Collection[str]) -> Record:
-    """Return a record without the successors that are not among those that are there yet."""
+    """Return a record as it was, without successors that are not among those that are there yet."""
     by = tuple(id_ for id_ in record.superseded_by if id_ in seen)
-    undone = record.status == "superseded" and record.superseded_by and not by
-    return replace(record, status="active" if undone else record.status, superseded_by=by)
+    status = record.status
+    if status == "archived":  # since that day, or it would not have been found
+        status = "superseded" if by else "active"
+    elif status == "superseded" and record.superseded_by and not by:
+        status = "active"
+    return replace(record, status=status, superseded_by=by)
 
 
 def _text_of(task: str, files: Sequence[str], branch: str, project: Path | None) -> str:
