@@ -79,6 +79,11 @@ def test_of_what_nobody_noted_there_is_nothing(example: MemoryStore, task: str, 
     assert answer(example, task, today=day) == []
 
 
+@pytest.mark.parametrize("today", [date(1, 1, 1), date(1969, 12, 31), date(2300, 1, 1), date(9999, 12, 31)])
+def test_any_day_can_be_asked_about(example: MemoryStore, today: date):
+    assert bool(answer(example, "Schedule the new job `logger_drift` monthly.", today=today)) is (today.year > 2000)
+
+
 def test_a_path_in_the_front_matter_is_found():
     head = "---\nfiles: [src/payments/webhook.py]\n---\n"
     files = {"api/2026-01-02-a.md": f"{head}# Careful here\n\nIt bites.\n"}

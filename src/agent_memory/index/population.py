@@ -27,12 +27,15 @@ _LATER = "EXISTS (SELECT 1 FROM entries WHERE entries.path = memories.path AND e
 """SQL for a memory whose file was moved or changed after a day: the archive must have it, a digest must not."""
 
 
+_LAST = 2**63 - 1
+
+
 def _end_of(day: date) -> int:
-    """Return the end of a day, local time, in nanoseconds since 1970."""
+    """Return the end of a day, local time, in nanoseconds since 1970, within what SQLite can hold."""
     try:
-        return int(datetime.combine(day + timedelta(1), time()).timestamp()) * 10**9
+        return max(0, min(_LAST, int(datetime.combine(day + timedelta(1), time()).timestamp()) * 10**9))
     except (OverflowError, ValueError):
-        return 2**63 - 1
+        return _LAST
 
 
 class Population:
