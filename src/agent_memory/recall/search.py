@@ -15,7 +15,7 @@ from agent_memory.index.view import View, vocabulary
 from agent_memory.index.where import Where
 from agent_memory.model import Hit, Record, SearchResult, Term
 from agent_memory.recall import query as queries
-from agent_memory.recall import ranking, task
+from agent_memory.recall import ranking
 from agent_memory.recall.bare import Clause
 from agent_memory.recall.query import Query
 from agent_memory.recall.snippet import snippet, without_heading
@@ -102,6 +102,8 @@ def for_task(index: Index, request: TaskRequest, *, read: Reader, vectors: Vecto
         read: Gives the body of a memory.
         vectors: Compare meaning as well.
     """
+    from agent_memory.recall import task  # noqa: PLC0415  not for a search
+
     text = request.text
     found = task.rank(
         index, text, agent=request.agent, today=request.today, limit=request.limit,
