@@ -337,3 +337,12 @@ def test_a_memory_is_the_must_have_of_its_own_task_and_what_it_replaces_is_stale
         "a/3.md": {"a/3.md": 2, "a/1.md": -1, "a/2.md": -1},
         "a/4.md": {"a/4.md": 2},
     }
+
+
+def test_a_stale_memory_counts_only_where_its_successor_is_known_and_relevant():
+    grades = {"a/old.md": -1, "a/new.md": 2}
+    ranked = ["a/old.md", "a/new.md"]
+    known = Successors(steps={"a/old.md": ["a/new.md"]})
+    assert [stale.above for stale in evaluation.stale_places(ranked, grades, known)] == [True]
+    assert evaluation.stale_places(ranked, grades, Successors()) == ()
+    assert evaluation.stale_places(ranked, {"a/old.md": -1, "a/else.md": 2}, known) == ()

@@ -35,7 +35,7 @@ LABELS = {
     "mrr": ("MRR", "1 / place of the first must-have"),
     "precision_ranked": ("precision, ranked", "relevant ones among all that are ranked"),
     "precision_handed_over": ("precision, handed over", "relevant ones in the briefing"),
-    "stale_above_fresh": ("stale above fresh", "stale memories without their successor above; lower is better"),
+    "stale_above_fresh": ("stale above fresh", "stale memories whose known successor is not above; lower is better"),
     "nothing_precision": ("nothing relevant, precision", "empty answers that are right"),
     "nothing_recall": ("nothing relevant, recall", "tasks with nothing relevant that are answered so"),
     "wrongly_empty": ("wrongly empty", "other tasks that are answered so; lower is better"),

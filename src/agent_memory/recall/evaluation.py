@@ -75,7 +75,7 @@ class Score:
 
     Attributes:
         values: Metric -> value; a metric that says nothing about the task is not there.
-        stale: Every memory graded -1.
+        stale: Every memory graded -1 whose successor is known and relevant.
         seconds: As in `Answer`.
     """
 
@@ -129,11 +129,14 @@ def reciprocal_rank(ranked: Sequence[str], wanted: Collection[str]) -> float:
 
 
 def stale_places(ranked: Sequence[str], grades: Grades, successors: Successors) -> tuple[Stale, ...]:
-    """Tell of every stale memory whether it stands where its successor should."""
+    """Tell of every stale memory whose successor is known and relevant whether it stands where that should."""
     place = {path: at for at, path in enumerate(ranked)}
     found = []
     for path in (p for p, g in grades.items() if g < 0):
-        fresh = [place[p] for p in successors.of(path) if grades.get(p, 0) > 0 and p in place]
+        newer = [p for p in successors.of(path) if grades.get(p, 0) > 0]
+        if not newer:
+            continue
+        fresh = [place[p] for p in newer if p in place]
         above = path in place and min(fresh, default=len(ranked)) > place[path]
         found.append(Stale(path=path, kind=successors.kinds.get(path, ""), above=above))
     return tuple(found)
