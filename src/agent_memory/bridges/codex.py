@@ -79,15 +79,21 @@ def without_server(text: str) -> str:
     Raises:
         InvalidInput: It is no TOML, or somebody changed the table.
     """
-    known = tomllib.loads(text) if _servers(text) else {}
-    ours = known.get("mcp_servers", {}).pop(SERVER, None)
+    ours = _servers(text).get(SERVER)
     if ours is None:
         return text
     start = text.rfind(table := _table(ours, _line(text)))
     before, rest = text[:start].removesuffix(_line(text)), text[start + len(table) :]
-    if start < 0 or tomllib.loads(before + rest) not in (known, {k: v for k, v in known.items() if v != {}}):
+    if start < 0 or _without(text) != _without(before + rest):
         raise InvalidInput(f"has a [mcp_servers.{SERVER}] that was not written like this by us")
     return before + rest
+
+
+def _without(text: str) -> dict[str, Any]:
+    """Return what a `config.toml` says beside our table."""
+    known = tomllib.loads(text)
+    servers = {name: value for name, value in known.pop("mcp_servers", {}).items() if name != SERVER}
+    return {**known, "mcp_servers": servers}
 
 
 def _line(text: str) -> str:

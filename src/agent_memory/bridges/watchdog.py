@@ -13,6 +13,8 @@ from typing import NamedTuple, NoReturn
 LONGEST = 600
 """Seconds after which a child that was late ends for good; until then it may finish what helps the next call."""
 
+_MOST_OPEN = 256  # descriptors of a small process lie below
+
 _ANSWER, _REMARK, _PLACE, _END = b"=", b"!", b"@", b"."  # how the lines of a child begin
 
 
@@ -31,10 +33,15 @@ class Heard(NamedTuple):
 
 
 class Speaker:
-    """The child's way to say something; each call is one line on its way at once."""
+    """The child's way to say something; each call is one line on its way at once.
+
+    Args:
+        fd: Where it is written to.
+        until: When nobody listens any more, by the monotonic clock.
+    """
 
     def __init__(self, fd: int, *, until: float) -> None:
-        self._fd = fd
+        self.fd = fd
         self._until = until
 
     @property
@@ -57,7 +64,7 @@ class Speaker:
     def _say(self, mark: bytes, text: bytes) -> None:
         data = memoryview(mark + text + b"\n")
         while data:
-            data = data[os.write(self._fd, data) :]
+            data = data[os.write(self.fd, data) :]
 
 
 def in_time(work: Callable[[Speaker], None], *, limit: float) -> Heard:
@@ -102,6 +109,8 @@ def _work(work: Callable[[Speaker], None], speaker: Speaker) -> NoReturn:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
+        os.closerange(3, fd := speaker.fd)  # whatever the runner left open in us: it may wait for its end
+        os.closerange(fd + 1, _MOST_OPEN)
         try:
             work(speaker)
         except BaseException as error:  # noqa: BLE001  it is told, and nothing else is left to do

@@ -74,17 +74,25 @@ def places(call: Call, runner: str) -> Places:
 
     name, folder = {"claude-code": ("CLAUDE_CONFIG_DIR", ".claude"), "codex": ("CODEX_HOME", ".codex")}[runner]
     home = Path(os.environ.get(name) or Path.home() / folder)
+    here = Path.cwd()
     try:
-        store = discover.find(Path.cwd(), os.environ, root=call.root)
+        store = discover.find(here, os.environ, root=call.root)
     except NotFound:
         if call.root:
             raise
         say("note: there is no memory store here yet; create one with: memory init")
-        return Places(project=discover.place_for_new(Path.cwd(), {}).parent.parent, home=home)
-    if project := project_of(store):
+        return Places(project=_project(here), home=home)
+    project = project_of(store)
+    if project and here.is_relative_to(project):
         return Places(project=project, home=home)
-    here = discover.place_for_new(Path.cwd(), {}).parent.parent
-    return Places(project=here, home=home, store=str(store.absolute()) if call.root else "")
+    return Places(project=_project(here), home=home, store=str(store.absolute()) if call.root else "")
+
+
+def _project(here: Path) -> Path:
+    """Return the nearest folder that is a project by its looks, else the working directory itself."""
+    looks = (folder for folder in (here, *here.parents) if any((folder / n).exists() for n in (".git", ".claude")))
+    found = next(looks, here)
+    return here if found == Path.home() else found
 
 
 def carry_out(call: Call, edits: Sequence[Edit], *, project: Path, dry_run: bool, yes: bool) -> bool:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import stat as modes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from agent_memory.errors import InvalidInput, StorageFailed
@@ -62,6 +62,12 @@ def note_failure(folder: Folder, text: str, *, at: datetime) -> None:
 def failures(folder: Folder) -> list[str]:
     """Return what went wrong, a line each, oldest first: an ISO time, a blank, and what it was."""
     return _read(folder, _FAILURES).decode("utf-8", "replace").splitlines()
+
+
+def forget_failures(folder: Folder) -> None:
+    """Begin a new list of failures."""
+    with suppress(OSError, InvalidInput):
+        os.unlink(folder.locate(_FAILURES))
 
 
 def _claims(content: bytes) -> dict[str, float]:

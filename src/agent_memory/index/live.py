@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,6 +47,7 @@ class LiveIndex:
         self._process = os.getpid()
         self._reads = 0
         self._opening_fallback = ""
+        self._steady: bool | None = None  # within `steady`: whether its first read has been
         self.mutex = threading.RLock()
         self.fallback = ""
         self.report = SyncReport()
@@ -76,6 +77,16 @@ class LiveIndex:
                 index = self._replace(error)
             with index.snapshot():
                 return answer(index)
+
+    @contextlib.contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let all reads inside see the files as they are at the first of them, and keep its `fallback`."""
+        with self.mutex:
+            outside, self._steady = self._steady, bool(self._steady)
+            try:
+                yield
+            finally:
+                self._steady = outside
 
     def sync(self, *, full: bool = False, force: bool = False) -> SyncReport:
         """Make the index equal to the files.
@@ -191,6 +202,15 @@ class LiveIndex:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _fresh(self) -> Index:
+        if self._steady and self._index is not None:
+            return self._index
+        index = self._looked()
+        if self._steady is not None:
+            self._steady = True
+        return index
+
+    def _looked(self) -> Index:
+        """Return the index, current as of now."""
         self.fallback = self._opening_fallback if self._private else ""
         index = self._open()
         if self._signal is not None and self._signal.quiet():
