@@ -12,14 +12,10 @@ Anything else, and everything that goes wrong, is answered with silence: a hook 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import stat as modes
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from agent_memory.bridges import watchdog
 from agent_memory.errors import InvalidInput, MemoryStoreError, NotFound, StorageFailed
@@ -53,8 +49,7 @@ class Malformed(Exception):
     """What came in is no event."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """What a call of the hook knows beside the event.
 
     Attributes:
@@ -201,7 +196,9 @@ def _reply(event: Event, setting: Setting, speaker: Speaker) -> dict[str, Any] |
 
 def _folder(event: Event, setting: Setting, speaker: Speaker) -> Folder | None:
     """Return the store that the event belongs to, or None where there is none, which is no failure."""
-    from agent_memory.files import discover  # noqa: PLC0415  not for an event that is none of ours
+    from pathlib import Path  # noqa: PLC0415  all of it not for an event that is none of ours
+
+    from agent_memory.files import discover  # noqa: PLC0415
     from agent_memory.files.folder import Folder  # noqa: PLC0415
 
     try:
@@ -269,6 +266,8 @@ def _claim(folder: Folder, key: str, setting: Setting, speaker: Speaker, *, need
 
 def _key(*parts: str) -> str:
     """Return a name for what was handed over; nothing of a task can be read from it."""
+    import hashlib  # noqa: PLC0415
+
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "backslashreplace"), digest_size=10).hexdigest()
 
 
@@ -338,14 +337,16 @@ def _newest(folder: Folder, agent: str) -> float:
     """Return when the newest file of an agent was written, in seconds since the epoch; 0 where there is none."""
     try:
         with os.scandir(folder.root / agent) as entries:
-            stats = [entry.stat(follow_symlinks=False) for entry in entries if entry.name.endswith(".md")]
+            notes = [entry for entry in entries if entry.name.endswith(".md") and entry.is_file(follow_symlinks=False)]
+            return max((entry.stat(follow_symlinks=False).st_mtime for entry in notes), default=0.0)
     except OSError:
         return 0.0
-    return max((s.st_mtime for s in stats if modes.S_ISREG(s.st_mode)), default=0.0)
 
 
 def _note(place: str, remarks: tuple[str, ...], setting: Setting) -> None:
     """Note what went wrong in the store; where that cannot be, stderr has it alone."""
+    from pathlib import Path  # noqa: PLC0415
+
     from agent_memory.files import hooked  # noqa: PLC0415
     from agent_memory.files.folder import Folder  # noqa: PLC0415
 
