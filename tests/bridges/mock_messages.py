@@ -44,15 +44,20 @@ def answer(request: Request) -> tuple[dict[str, Any], str]:
     return {"type": "text", "text": "done"}, "end_turn"
 
 
+def message(content: list[dict[str, Any]], stop: str | None, model: str) -> dict[str, Any]:
+    """An answer as one object."""
+    usage = {"input_tokens": 10, "output_tokens": 5}
+    return {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": content,
+            "stop_reason": stop, "stop_sequence": None, "usage": usage}  # fmt: skip
+
+
 def stream(block: dict[str, Any], stop: str, model: str) -> bytes:
     """The answer as server-sent events."""
     key = "text" if block["type"] == "text" else "input"
     piece = {"type": "text_delta", "text": block["text"]} if key == "text" else {
         "type": "input_json_delta", "partial_json": json.dumps(block["input"])}  # fmt: skip
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": [],
-               "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 5}}  # fmt: skip
-    events = [
-        {"type": "message_start", "message": message},
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message([], None, model)},
         {"type": "content_block_start", "index": 0, "content_block": {**block, key: "" if key == "text" else {}}},
         {"type": "content_block_delta", "index": 0, "delta": piece},
         {"type": "content_block_stop", "index": 0},
@@ -80,12 +85,12 @@ def serving() -> Iterator[tuple[str, list[Request]]]:
             self.end_headers()
             self.wfile.write(data)
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.reply(b'{"data": []}', "application/json")
 
         do_HEAD = do_GET  # noqa: N815
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
             if "count_tokens" in self.path:
                 return self.reply(b'{"input_tokens": 10}', "application/json")
@@ -93,9 +98,7 @@ def serving() -> Iterator[tuple[str, list[Request]]]:
             block, stop = answer(request)
             if request.get("stream"):
                 return self.reply(stream(block, stop, request.get("model", "")), "text/event-stream")
-            whole = {"id": "msg_1", "type": "message", "role": "assistant", "model": request.get("model", ""),
-                     "content": [block], "stop_reason": stop, "stop_sequence": None,
-                     "usage": {"input_tokens": 10, "output_tokens": 5}}  # fmt: skip
+            whole = message([block], stop, request.get("model", ""))
             return self.reply(json.dumps(whole).encode(), "application/json")
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

@@ -358,7 +358,10 @@ def test_a_claim_is_the_first_one_only(folder: Folder):
     ("write", "name"),
     [
         (lambda f, n: hooked.claim(f, f"key{n}", at=1_700_000_000), "handed"),
-        (lambda f, n: hooked.note_failure(f, f"failure {n} " + "long " * 200, at=NOW + timedelta(seconds=n)), "failures"),
+        (
+            lambda f, n: hooked.note_failure(f, f"failure {n} " + "long " * 200, at=NOW + timedelta(seconds=n)),
+            "failures",
+        ),
     ],
     ids=["claims", "failures"],
 )
@@ -380,7 +383,9 @@ def test_a_torn_line_is_no_claim_and_does_not_spoil_the_next(folder: Folder):
     assert (hooked.claimed(folder, "whole"), hooked.claimed(folder, "next")) == (1, 2)
 
 
-@pytest.mark.parametrize("plant", [partial(os.symlink, "/nowhere"), os.mkfifo, os.mkdir], ids=["link", "fifo", "folder"])
+@pytest.mark.parametrize(
+    "plant", [partial(os.symlink, "/nowhere"), os.mkfifo, os.mkdir], ids=["link", "fifo", "folder"]
+)
 def test_what_is_no_file_is_not_used(folder: Folder, plant: Callable[[Path], None]):
     hooked.claim(folder, "k", at=1)
     path = folder.root / hooked.SHELF / "handed"

@@ -50,9 +50,7 @@ def hooks(wish: Wish) -> dict[str, dict[str, Any]]:
     program, *args = wish.hook
     handler = {"type": "command", "command": program, "args": args, "timeout": TIMEOUT}
     events = ("PreToolUse", "UserPromptSubmit", "SubagentStart", *(["SubagentStop"] if wish.remind else []))
-    return {
-        event: {**({"matcher": _MATCHER} if event == "PreToolUse" else {}), "hooks": [handler]} for event in events
-    }
+    return {event: {**({"matcher": _MATCHER} if event == "PreToolUse" else {}), "hooks": [handler]} for event in events}
 
 
 def server(wish: Wish) -> dict[str, Any]:

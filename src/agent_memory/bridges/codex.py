@@ -51,9 +51,7 @@ def hooks(wish: Wish) -> dict[str, dict[str, Any]]:
     """Return event -> matcher and handlers; a prompt of Codex names no agent, so that event is left alone."""
     handler = {"type": "command", "command": shlex.join(wish.hook), "timeout": TIMEOUT}
     events = ("PreToolUse", "SubagentStart", *(["SubagentStop"] if wish.remind else []))
-    return {
-        event: {**({"matcher": _MATCHER} if event == "PreToolUse" else {}), "hooks": [handler]} for event in events
-    }
+    return {event: {**({"matcher": _MATCHER} if event == "PreToolUse" else {}), "hooks": [handler]} for event in events}
 
 
 def with_server(text: str, wish: Wish) -> str:

@@ -74,7 +74,7 @@ class Setting(NamedTuple):
 
 
 class Event:
-    """One event, in either spelling of its fields (`session_id`, `sessionId`); what has another type counts as absent."""
+    """One event, in either spelling of its fields (`session_id`, `sessionId`); what has another type is absent."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
@@ -283,14 +283,18 @@ def _started(event: Event, setting: Setting, speaker: Speaker) -> dict[str, Any]
         key = _key(event.session, "start", event.agent_id)
         if not _claim(folder, key, setting, speaker, needed=False):
             return None
-    return {"additionalContext": _how_to_save(event.agent)}
+    from agent_memory.files.discover import PLACE  # noqa: PLC0415
+
+    root = folder.root
+    place = PLACE if root.parts[-2:] == PLACE.parts else root
+    return {"additionalContext": _how_to_save(event.agent, f"{place}/{event.agent}/")}
 
 
-def _how_to_save(agent: str) -> str:
+def _how_to_save(agent: str, place: str) -> str:
     return (
-        f"This team keeps what it learns as memories; those of {agent} are in .claude/agents-memory/{agent}/. File tools"
-        " are not allowed to write there; this command is the way, with the text on its stdin:\n\n"
-        f'    memory add --agent {agent} --topic "What it is about" - <<\'EOF\'\n'
+        f"This team keeps what it learns as memories; those of {agent} are in {place}. File tools are not allowed to"
+        " write there; this command is the way, with the text on its stdin:\n\n"
+        f"    memory add --agent {agent} --topic \"What it is about\" - <<'EOF'\n"
         "    What was learned, why, and which files it concerns.\n    EOF\n\n"
         "`--type decision` (or convention, gotcha, procedure, incident) says what kind it is, `--supersedes ID` which"
         " earlier memory it replaces. `memory search WORDS` finds what is there."
@@ -312,8 +316,8 @@ def _stopped(event: Event, setting: Setting, speaker: Speaker) -> dict[str, Any]
         return None
     reason = (
         f"Nothing was saved to the memory of {event.agent} in this task. What a later task would have to find out again"
-        f' can be kept with: memory add --agent {event.agent} --topic "…" - (text on stdin). If there is nothing of that'
-        " kind, the task is done. This is said once."
+        f' can be kept with: memory add --agent {event.agent} --topic "…" - (the text on stdin). If there is nothing of'
+        " that kind, the task is done. This is said once."
     )
     return {"decision": "block", "reason": reason}
 

@@ -112,7 +112,7 @@ class JsonText:
             at = self._container(found.value)
         if (last == "[]") != (self.text[at.open] == "["):
             return self
-        gone = [item for item in at.items if (item.key == last or last == "[]") and doomed(self._value(item))]
+        gone = [item for item in at.items if last in ("[]", item.key) and doomed(self._value(item))]
         if not gone:
             return self
         if len(gone) < len(at.items):

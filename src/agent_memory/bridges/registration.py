@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +151,14 @@ def is_ours(handler: object) -> bool:
         return False
     return any(
         word == "hook" and isinstance(before, str) and os.path.basename(before) in PROGRAMS  # noqa: PTH119  a word
-        for before, word in zip(words, words[1:], strict=False)
+        for before, word in pairwise(words)
     )
 
 
 def _ours(found: JsonText) -> dict[str, list[object]]:
-    ours = {event: [g for g in groups if any(map(is_ours, _handlers(g)))] for event, groups in _groups(found.value).items()}
+    ours = {
+        event: [g for g in groups if any(map(is_ours, _handlers(g)))] for event, groups in _groups(found.value).items()
+    }
     return {event: groups for event, groups in ours.items() if groups}
 
 

@@ -1,4 +1,4 @@
-"""An answer in time or none: the work is done by a child process, so that whatever becomes of it, the caller goes on."""
+"""An answer in time or none: a child process does the work, so that whatever becomes of it, the caller goes on."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _work(work: Callable[[Speaker], None], speaker: Speaker) -> NoReturn:
 
 def _listen(reader: int, until: float) -> tuple[bytes, bool]:
     """Return what was said until the child ended or time was up, and whether it was late."""
-    said = []
+    said: list[bytes] = []
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     while (left := until - time.monotonic()) > 0:

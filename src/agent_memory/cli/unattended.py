@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from agent_memory.bridges import hook as bridge
@@ -13,6 +13,11 @@ from agent_memory.bridges.hook import LIMIT, Setting
 if TYPE_CHECKING:
     from agent_memory.store import Clock
 
+Read = Callable[[], bytes]
+
+SAYS = "memory: hook: "
+"""What stands before what went wrong."""
+
 
 def hook(words: Sequence[str]) -> None:
     """Read an event from stdin, write the answer to stdout and what went wrong to stderr; nothing is raised.
@@ -20,18 +25,23 @@ def hook(words: Sequence[str]) -> None:
     Args:
         words: Those of the process: `hook` and its options.
     """
+    answer, remarks = answered(words, bridge.stdin)
     with contextlib.suppress(OSError):  # stdout or stderr is closed: then nobody wants to know
-        try:
-            answer, remarks = bridge.run(bridge.stdin, setting_of(words))
-        except Exception as error:  # noqa: BLE001  the outermost handler: a hook may not fail
-            answer, remarks = b"", (str(error),)
         for remark in remarks:
-            _write(2, f"memory: hook: {remark}\n".encode("utf-8", "backslashreplace"))
+            _write(2, f"{SAYS}{remark}\n".encode("utf-8", "backslashreplace"))
         if answer:
             _write(1, answer + b"\n")
 
 
-def setting_of(words: Sequence[str], clock: Clock | None = None) -> Setting:
+def answered(words: Sequence[str], read: Read, clock: Clock | None = None) -> tuple[bytes, tuple[str, ...]]:
+    """Return the answer to an event, b"" for silence, and what went wrong."""
+    try:
+        return bridge.run(read, setting_of(words, clock))
+    except Exception as error:  # noqa: BLE001  the outermost handler: a hook may not fail
+        return b"", (str(error),)
+
+
+def setting_of(words: Sequence[str], clock: Clock | None) -> Setting:
     """Return what the words of a call say.
 
     Raises:

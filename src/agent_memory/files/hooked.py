@@ -71,7 +71,7 @@ def forget_failures(folder: Folder) -> None:
 
 
 def _claims(content: bytes) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for line in content.decode("ascii", "replace").splitlines():
         key, _, at = line.partition(" ")
         if at.isdecimal():  # a line that a crash tore says nothing
