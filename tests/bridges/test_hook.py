@@ -117,6 +117,7 @@ def test_of_processes_that_hear_of_a_task_together_one_answers(project: Project)
         {"tool_name": "Bash"},
         {"tool_input": "no object"},
         {"tool_input": {"prompt": TASK}},
+        {"task": "gAAAAABwebhook_retries" * 9},
         {"tool_input": {"prompt": 3, "subagent_type": "worker-engineer"}},
         {"hook_event_name": "PostToolUse"},
         {"hook_event_name": 7},

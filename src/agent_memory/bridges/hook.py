@@ -109,7 +109,12 @@ class Event:
             return None
         key = next((key for key in _TASK_KEYS if isinstance(given.get(key), str)), None)
         agent = next((given[key] for key in _AGENT_KEYS if isinstance(given.get(key), str)), "")
-        return (given, key, agent) if key and agent else None
+        return (given, key, agent) if key and agent and not _is_sealed(given[key]) else None
+
+
+def _is_sealed(task: str) -> bool:
+    """Whether a task is a cipher, which Codex can pass between agents: nothing is known of it, nothing may be added."""
+    return len(task) > 80 and task.isascii() and len(task.split(maxsplit=1)) == 1
 
 
 def run(read: Callable[[], bytes], setting: Setting) -> tuple[bytes, tuple[str, ...]]:
