@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -140,6 +141,25 @@ def test_it_never_adds_more_than_its_limit_of_characters(project: Project):
                 store.add(agent="worker-engineer", topic=f"Payment webhooks time out {n}", body=body)
     added = len(prompt_of(project.hook(delegation(project)))) - len(TASK)
     assert LONGEST / 2 < added <= LONGEST
+
+
+def test_a_linked_worktree_reads_what_is_written_in_the_main_checkout(project: Project):
+    other = project.folder.parent / "other"
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"], ["worktree", "add", "-q", str(other)]):
+        project.git(*words)
+    project.memory(
+        "add",
+        "--agent",
+        "worker-engineer",
+        "--topic",
+        "Webhook board",
+        stdin="Webhook retries are on Board 17.",
+        cwd=other,
+    )
+    environ = {**project.environ, "CLAUDE_PROJECT_DIR": str(other)}  # as Claude Code sets it, for hooks alone
+    seen = Project(project.folder, project.home, environ).hook(delegation(project, cwd=str(other)), cwd=other)
+    assert "Board 17" in prompt_of(seen)
+    assert not list((other / ".claude/agents-memory/worker-engineer").glob("*board*"))
 
 
 # -- a session of an agent --------------------------------------------------------------------------------------------
@@ -310,8 +330,9 @@ LIKELY = st.fixed_dictionaries(
 )
 
 
-def answered(project: Project, data: bytes) -> bytes:
-    setting = Setting(environ={}, root=str(project.root), remind=True, limit=60.0, clock=lambda: NOW)
+def answered(project: Project, data: bytes, *, named: bool = True) -> bytes:
+    environ = {"MEMORY_ROOT": str(project.root)} if named else {}
+    setting = Setting(environ=environ, remind=True, limit=60.0, clock=lambda: NOW)
     answer, remarks = hook.run(lambda: data, setting)
     assert all("\n" not in remark for remark in remarks)
     assert not any("Error: " in remark for remark in remarks), remarks  # an exception that nobody foresaw
@@ -319,9 +340,9 @@ def answered(project: Project, data: bytes) -> bytes:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(event=LIKELY | st.dictionaries(NAMES | st.text(), VALUES, max_size=8))
-def test_any_event_is_answered_with_one_line_of_json_or_nothing(project: Project, event: dict[str, Any]):
-    answer = answered(project, json.dumps(event).encode())
+@given(event=LIKELY | st.dictionaries(NAMES | st.text(), VALUES, max_size=8), named=st.booleans())
+def test_any_event_is_answered_with_one_line_of_json_or_nothing(project: Project, event: dict[str, Any], named: bool):
+    answer = answered(project, json.dumps(event).encode(), named=named)
     assert b"\n" not in answer
     if answer:
         found = json.loads(answer, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
@@ -339,6 +360,38 @@ def test_fields_of_another_type_count_as_absent():
     assert (event.session, event.cwd, event.agent) == ("", "", "a")
 
 
+# -- its start --------------------------------------------------------------------------------------------------------
+
+SLOW = {"click", "sqlalchemy", "pydantic", "whoosh", "yaml", "rich", "slugify", "watchfiles", "asyncio", "subprocess"}
+CHILD = """
+import sys
+from agent_memory.cli import calls_hook, unattended
+from agent_memory.bridges import hook
+class Speaker:
+    late = False
+    def answer(self, line): self.said = line
+    def place(self, text): pass
+words = ["--root", sys.argv[1], "hook"]
+assert calls_hook(words)
+speaker = Speaker()
+hook._work(hook.stdin, unattended.setting_of(words, None), speaker)
+assert not %s or b"recorded-notes" in speaker.said
+print(*{name.split(".")[0] for name in sys.modules}, *sys.modules)
+"""
+
+
+@pytest.mark.parametrize("tool", ["Agent", "Bash"])
+def test_a_cold_hook_imports_nothing_slow(project: Project, tool: str):
+    project.memory("sync")
+    event = json.dumps(delegation(project, tool_name=tool))
+    command = [sys.executable, "-c", CHILD % (tool == "Agent"), str(project.root)]
+    done = subprocess.run(command, input=event, capture_output=True, text=True, check=True, env=project.environ)
+    found = {*done.stdout.split()}
+    assert not found & SLOW
+    assert ("agent_memory.recall.task" in found) is (tool == "Agent")
+    assert tool == "Agent" or not found & {"agent_memory.model", "sqlite3", "dataclasses", "pathlib"}
+
+
 # -- what it notes ----------------------------------------------------------------------------------------------------
 
 
@@ -349,7 +402,7 @@ def folder(tmp_path: Path) -> Folder:
 
 def test_a_claim_is_the_first_one_only(folder: Folder):
     assert hooked.claimed(folder, "k") is None
-    assert hooked.claim(folder, "k", at=5.4) is None
+    assert hooked.claim(folder, "k", at=5.9) is None  # never later than it was
     assert hooked.claim(folder, "k", at=9) == 5
     assert hooked.claimed(folder, "k") == 5
     assert hooked.claim(folder, "other", at=9) is None

@@ -130,7 +130,7 @@ def run(read: Callable[[], bytes], setting: Setting) -> tuple[bytes, tuple[str, 
 
 
 def stdin() -> bytes:
-    """Read an event from the standard input of this process, whatever has become of it."""
+    """Read an event from the standard input of this process, whatever has become of it, and let go of that."""
     chunks, size = [], 0
     try:
         if os.isatty(0):
@@ -138,6 +138,7 @@ def stdin() -> bytes:
         while size <= LARGEST_EVENT and (chunk := os.read(0, 1 << 20)):
             chunks.append(chunk)
             size += len(chunk)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     except OSError as error:
         raise Malformed(f"stdin cannot be read: {error.strerror}") from error
     return b"".join(chunks)

@@ -70,8 +70,8 @@ class Speaker:
 def in_time(work: Callable[[Speaker], None], *, limit: float) -> Heard:
     """Let a child do the work, and return what it said; after `limit` seconds that is nothing.
 
-    A child that is late goes on without a listener, so that an index it is building is there for the next call. It
-    holds neither stdin, stdout nor stderr by then.
+    A child that is late goes on without a listener, so that an index it is building is there for the next call. It has
+    none of the caller's open files but stdin.
     """
     until = time.monotonic() + limit
     reader, writer = os.pipe()

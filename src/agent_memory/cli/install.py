@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import sys
@@ -58,6 +59,8 @@ def command(call: Call, /, runner: str, scope: str, words: str | None, **how: An
         remind=how["remind"],
         mcp=how["mcp"],
     )
+    if wish.mcp and words is None and importlib.util.find_spec("mcp") is None:
+        say("note: the MCP server needs the extra mcp, which is not here: agent-memory-store[mcp]")
     edits = bridge.install(wish, scope, project=found.project, home=found.home)
     written = registering.carry_out(call, edits, project=found.project, dry_run=how["dry_run"], yes=how["yes"])
     if written and not call.json:

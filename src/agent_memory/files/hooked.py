@@ -39,7 +39,7 @@ def claim(folder: Folder, key: str, *, at: float) -> float | None:
     with _open(folder, _CLAIMS) as fd:
         known = _claims(_content(fd))
         if key not in known:
-            _append(fd, f"{key} {at:.0f}\n".encode())
+            _append(fd, f"{key} {int(at)}\n".encode())
         return known.get(key)
 
 
