@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import multiprocessing
 import os
 import random
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from agent_memory.index.analysis import analyse
@@ -94,6 +96,29 @@ def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     run = lambda args: subprocess.run(args, check=True, capture_output=True, env=environment)  # noqa: E731
     ours, python, stats = in_turns(rounds, lambda: run(command), lambda: run(floor), lambda: walk(root))
     yield Row("cold `memory search`", ours, '`python -c "import sqlite3, click"` + stat walk', python + stats, 2.0)
+
+
+def cold_hook(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A whole `memory hook` process: an event that is none of ours, and one that is answered with a briefing."""
+    with MemoryStore.open(root) as store:
+        store.sync()
+        time.sleep(0.3)
+        store.sync()
+    floor = [sys.executable, "-c", "import sqlite3"]
+    command = [str(Path(sys.executable).with_name("memory")), "hook", "--root", str(root)]
+    given = {"prompt": "Webhooks time out, add retries for tenants", "subagent_type": "agent-00"}
+    for what, tool in (("none of ours", "Bash"), ("an agent starts", "Agent")):
+        event = json.dumps({"hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": given}).encode()
+        assert (b"recorded-notes" in _hooked(command, event)) is (tool == "Agent")
+        ours, python, stats = in_turns(
+            rounds, partial(_hooked, command, event), partial(_hooked, floor, event), partial(walk, root)
+        )
+        yield Row(f"cold `memory hook`, {what}", ours, '`python -c "import sqlite3"` + stat walk', python + stats, 2.5)
+
+
+def _hooked(command: list[str], event: bytes) -> bytes:
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.run(command, input=event, check=True, capture_output=True, env=environment).stdout
 
 
 def warm_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
@@ -299,6 +324,7 @@ def plan(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
 
 CASES: dict[str, Callable[[Path, Path, int], Iterator[Row]]] = {
     "cold-search": cold_search,
+    "cold-hook": cold_hook,
     "warm-search": warm_search,
     "warm-first-step": warm_first_step,
     "cold-first-step": cold_first_step,

@@ -18,7 +18,8 @@ PACKAGE = "agent_memory"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 
 FLOORS = (  # from the roof down; a room may import from the floors below its own, and from itself
-    ("cli", "bridges"),
+    ("cli",),
+    ("bridges",),
     ("store",),
     ("upkeep",),
     ("team",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -222,6 +223,9 @@ CALLS = {
     "init": [],  # makes a store
     "watch": [],  # counts, and does not end
     "completion": [],  # see the test below
+    "hook": [],  # the same
+    "install": ["install claude-code --dry-run"],
+    "uninstall": ["uninstall codex --dry-run"],
 }
 
 
@@ -246,6 +250,17 @@ def test_no_command_prints_a_word_of_a_private_memory(
                 result = CliRunner().invoke(program, call, obj=Call(clock=clock), prog_name="memory")
                 assert "internal error" not in result.output, words
                 assert MARK not in result.output, words
+
+
+@pytest.mark.parametrize(("reader", "handed"), [(OTHER, False), (OWNER, True)])
+def test_the_hook_hands_a_private_memory_to_its_owner_only(reader: str, handed: bool, tmp_path: Path) -> None:
+    build(Scene(), tmp_path / "agents-memory")
+    given = {"prompt": "The plan for webhooks", "subagent_type": reader}
+    event = json.dumps({"hook_event_name": "PreToolUse", "tool_name": "Agent", "tool_input": given})
+    call = ["--root", str(tmp_path / "agents-memory"), "hook"]
+    result = CliRunner().invoke(program, call, obj=Call(clock=clock), input=event, prog_name="memory")
+    assert "recorded-notes" in result.stdout
+    assert (MARK in result.stdout) is handed
 
 
 @pytest.mark.parametrize(("reader", "offered"), [(None, False), (OTHER, False), (OWNER, True)])

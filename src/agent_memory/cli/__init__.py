@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run the command `memory` with the words of this process, and end the process with its exit code."""
+    if calls_hook(sys.argv[1:]):
+        from agent_memory.cli.unattended import hook
+
+        hook(sys.argv[1:])
+        os._exit(0)  # whatever happened: another code would block a prompt or keep an agent running
     from agent_memory.cli.program import program
 
     try:
@@ -18,3 +24,14 @@ def main() -> NoReturn:
             sys.stderr.flush()
         # Every file is closed and stdout is flushed. Taking modules apart one by one would cost a tenth of a search.
         os._exit(end.code if isinstance(end.code, int) else 0)
+
+
+def calls_hook(words: Sequence[str]) -> bool:
+    """Whether the words call `memory hook` and do not ask for its help."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--root":
+            next(rest, "")
+        elif not word.startswith("-"):
+            return word == "hook" and not {"-h", "--help"} & {*words}
+    return False

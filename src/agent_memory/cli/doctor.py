@@ -26,7 +26,7 @@ SUGGESTED = 10
         "memory doctor --fix",
     ),
 )
-@click.option("--fix", is_flag=True, help="Rebuild an index that differs, remove what crashes left behind.")
+@click.option("--fix", is_flag=True, help="Rebuild an index that differs, clear what crashes and hooks left.")
 @agent_option("Who reads: its private memories may be named.")
 @shared_options
 @pass_call

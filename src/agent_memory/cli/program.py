@@ -48,6 +48,11 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "eval": "Measure how well the store answers tasks.",
         "completion": "Print the completion script of a shell.",
     },
+    "Runners": {
+        "install": "Let an agent runner brief its agents.",
+        "uninstall": "Take out what install wrote.",
+        "hook": "Answer an event of an agent runner.",
+    },
 }
 """Group -> command -> its short help; the module is named like the command."""
 

@@ -22,8 +22,8 @@ def store_in(folder: Path) -> Path | None:
 def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) -> Path:
     """Return the store root for a working directory.
 
-    Asked in this order: `root` (the option), `MEMORY_ROOT`, `CLAUDE_PROJECT_DIR`, the main checkout of the git worktree
-    that `start` is in (all worktrees share one memory), then `start` and the folders above it.
+    Asked in this order: `root` (the option), `MEMORY_ROOT`, `CLAUDE_PROJECT_DIR`, `start` and the folders above it. A
+    folder in a linked git worktree stands for its main checkout first: all worktrees share one memory.
 
     Args:
         root: A store root, or a project folder that has one.
@@ -55,11 +55,12 @@ def place_for_new(start: Path, environ: Mapping[str, str], *, root: str | None =
 
 
 def _candidates(start: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    if project := environ.get("CLAUDE_PROJECT_DIR"):
-        yield Path(project)
-    if (main := main_checkout(start)) is not None:
-        yield main
-    yield start
+    project = environ.get("CLAUDE_PROJECT_DIR")
+    for folder in (Path(project).absolute() if project else None, start):
+        if folder is not None:
+            if (main := main_checkout(folder)) is not None:
+                yield main
+            yield folder
     yield from start.parents
 
 

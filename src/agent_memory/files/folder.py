@@ -23,7 +23,7 @@ PENDING = f"{JOURNAL}/pending.json"
 LARGEST = 8 * 1024 * 1024
 """Bytes of the largest file that is read as a memory."""
 
-_IGNORED_BY_GIT = "index.sqlite3*\nlock\nreceipts/\ntmp/\ntrash/\n"
+_IGNORED_BY_GIT = "hook/\nindex.sqlite3*\nlock\nreceipts/\ntmp/\ntrash/\n"
 _OLD_TEMPORARY = 3600.0
 _SCRATCH = f"{STORE}/tmp"  # noqa: S108  below the store
 

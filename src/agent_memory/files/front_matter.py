@@ -328,9 +328,9 @@ def _written(value: object, *, in_list: bool = False) -> str:
         return f"[{', '.join(_written(item, in_list=True) for item in value)}]"
     text = _text_of(value)
     same = simple_yaml.flow_list(f"[{text}]") == [text] if in_list else simple_yaml.scalar(text) == text
-    plain = same and text == text.strip() and "\n" not in text and not simple_yaml.ODD.search(text)
+    plain = same and text == text.strip() and "\n" not in text and not simple_yaml.is_odd(text)
     return text if plain or not isinstance(value, str) else _quoted(text)
 
 
 def _quoted(text: str) -> str:
-    return simple_yaml.ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return simple_yaml.odd().sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))

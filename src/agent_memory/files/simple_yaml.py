@@ -6,13 +6,14 @@ It refuses whatever is not obvious; what it accepts means the same in YAML (a pr
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from agent_memory.files import naming
 
 # What YAML 1.1 reads as something else than text, in any case of letters.
 _NOT_TEXT = frozenset({"yes", "no", "true", "false", "on", "off", "null"})
-ODD = re.compile("[^\n\x20-\x7e\xa1-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_BEYOND_ASCII = re.compile("[^\n\x20-\x7e]")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,100}")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NO_NUMBER = re.compile(r"[0-9][0-9.,]* [A-Za-z]|[0-9]{4}-[0-9]{2}-[0-9]{2}-[A-Za-z]")
@@ -27,7 +28,7 @@ def read(block: str) -> dict[Any, Any] | None:
     What it accepts, it reads as YAML does.
     """
     block = block.replace("\r\n", "\n")
-    if ODD.search(block):
+    if is_odd(block):
         return None
     values: dict[Any, Any] = {}
     for line in block.split("\n"):
@@ -42,6 +43,17 @@ def read(block: str) -> dict[Any, Any] | None:
             return None
     # A block of comments alone is nothing to YAML: it may be a heading between two thematic breaks.
     return values or (None if block.strip() else {})
+
+
+def is_odd(text: str) -> bool:
+    """Whether a text holds a character that YAML knows in escapes alone."""
+    return _BEYOND_ASCII.search(text) is not None and odd().search(text) is not None
+
+
+@cache
+def odd() -> re.Pattern[str]:
+    """Return what finds such a character; compiled late, because it takes longer than reading the front matter."""
+    return re.compile("[^\n\x20-\x7e\xa1-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def is_plain_key(key: str) -> bool:

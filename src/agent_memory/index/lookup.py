@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
@@ -116,6 +115,8 @@ def _ends(id_: str, wanted: str) -> bool:
 
 
 def _nearest(index: Index, view: View, reference: str) -> str:
+    import difflib  # noqa: PLC0415  only where a name was wrong
+
     ids = _ids(index, view)
     short = {id_.split("/", 1)[1]: id_ for id_ in ids}
     near = difflib.get_close_matches(reference, ids, n=1, cutoff=0.75) or [

@@ -7,7 +7,6 @@ summer June to August, autumn September to November, winter December to February
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, date, timedelta
 from typing import NamedTuple
 
@@ -251,7 +250,12 @@ def _unit(word: str) -> str:
 def _months(year: int, month: int, count: int) -> _Span:
     """Whole months from the first day of `month` on."""
     years, end = divmod(month - 1 + count - 1, 12)
-    return _Span(date(year, month, 1), date(year + years, end + 1, monthrange(year + years, end + 1)[1]))
+    return _Span(date(year, month, 1), date(year + years, end + 1, _days(year + years, end + 1)))
+
+
+def _days(year: int, month: int) -> int:
+    """The days of a month; `calendar` knows them too, at the price of the locale."""
+    return 31 if month == 12 else (date(year, month + 1, 1) - timedelta(1)).day
 
 
 def _around(day: date, unit: str) -> _Span:
@@ -272,4 +276,4 @@ def _back(day: date, count: int, unit: str) -> date:
     year, month = divmod(day.year * 12 + day.month - 1 - count * _MONTHS_IN[unit], 12)
     if not MINYEAR <= year <= MAXYEAR:
         raise OverflowError(count)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    return date(year, month + 1, min(day.day, _days(year, month + 1)))

@@ -72,9 +72,10 @@ class MemoryStore(FirstStep, Compacting):
         """Compare the index with the files, every byte of them, and tell what is not as it should be.
 
         Args:
-            fix: Rebuild the index where it differs and remove what crashes left behind.
+            fix: Rebuild the index where it differs, remove what crashes left behind and the hook's list of failures.
             agent: Who reads: its private memories may be named.
         """
+        from agent_memory.files import hooked  # noqa: PLC0415
         from agent_memory.upkeep import doctor  # noqa: PLC0415
 
         found = self._index.read(
@@ -88,4 +89,5 @@ class MemoryStore(FirstStep, Compacting):
             self._index.rebuild()
         if fix:
             self._folder.sweep(now=time.time())
+            hooked.forget_failures(self._folder)
         return found

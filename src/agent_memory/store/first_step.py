@@ -73,10 +73,10 @@ class FirstStep(Consulting, Remembering):
         """
         from agent_memory.recall import briefing  # noqa: PLC0415  not for a search
 
-        agent, card, project = self._who(agent)
-        today = now or self._clock().date()
-        text = _text_of(task, files, branch, project)
         with self._index.steady():
+            agent, card, project = self._who(agent)
+            today = now or self._clock().date()
+            text = _text_of(task, files, branch, project)
             found = self._found(text, agent, today, limit)
             changed, silent = self._changed(project, found.hits, today) if git and project else ({}, "")
             around = briefing.Around(
@@ -85,13 +85,13 @@ class FirstStep(Consulting, Remembering):
                 questions=tuple(q for q in self.open_consultations(agent) if q.date <= today),
                 changed=changed,
             )
-        found = replace(
-            found,
-            fallback="; ".join(filter(None, (self._index.fallback, silent))),
-            problems=(*self._index.report.problems, *(card.problems if card else ())),
-        )
-        request = briefing.Request(agent=agent, today=today, budget=budget, budget_bytes=budget_bytes)
-        made = briefing.briefing(found, self._body, request, around)
+            found = replace(
+                found,
+                fallback="; ".join(filter(None, (self._index.fallback, silent))),
+                problems=(*self._index.report.problems, *(card.problems if card else ())),
+            )
+            request = briefing.Request(agent=agent, today=today, budget=budget, budget_bytes=budget_bytes)
+            made = briefing.briefing(found, self._body, request, around)
         if not receipt:
             return made
         return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent_memory.files import hooked
 from agent_memory.files.folder import Folder
 from agent_memory.index import lookup
 from agent_memory.index import view as views
@@ -25,7 +26,7 @@ class Diagnosis:
         differences: Where the index does not say what the files say; a sync or `--fix` mends them.
         problems: Files that could not be read in part or at all.
         notes: Things worth knowing that are no fault of the store: links to nowhere or in circles, torn lines of
-            receipts, traces of a crash.
+            receipts, traces of a crash, failures of the hook.
         suggestions: What probably revises or repeats what; nothing acts on it.
         unused: Ids of memories that were often handed over and never of use, the most shown first.
     """
@@ -67,6 +68,9 @@ def examine(index: Index, folder: Folder, view: View, *, fallback: str, now_ns: 
     strays = folder.strays()
     if strays:
         notes += (f"{strays} temporary files were left by a crash; --fix removes those older than an hour",)
+    if failures := hooked.failures(folder):
+        times = "once" if len(failures) == 1 else f"{len(failures)} times"
+        notes += (f"the hook went wrong {times}, last at {failures[-1]}; --fix begins a new list",)
     return Diagnosis(checked=report.added, differences=differences, problems=problems, notes=notes, suggestions=likely)
 
 

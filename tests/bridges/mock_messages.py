@@ -1,0 +1,111 @@
+"""A stand-in for the model's API on this machine, so that a real runner can be watched without a model or a key.
+
+It notes every request and answers from what was said: `DELEGATE <agent>: <task>` starts an agent with that task,
+`CALL <Tool> {json} END` calls a tool, anything else, and whatever follows a tool's result, is answered with "done".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Request = dict[str, Any]
+
+
+def texts(request: Request) -> list[str]:
+    """Everything that was said in a request, tool results among it."""
+    found = []
+    for message in request.get("messages", []):
+        content = message["content"]
+        for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            if block.get("type") == "text":
+                found.append(block["text"])
+            elif block.get("type") == "tool_result":
+                found.append(f"RESULT {json.dumps(block.get('content'))}")
+    return found
+
+
+def answer(request: Request) -> tuple[dict[str, Any], str]:
+    """The one block of the answer, and why it ends."""
+    said = texts(request)
+    tools = {tool.get("name") for tool in request.get("tools") or []}
+    if not any(text.startswith("RESULT ") for text in said):
+        joined = "\n".join(said)
+        if (found := re.search(r"DELEGATE ([\w-]+): (.+)", joined)) and "Agent" in tools:
+            given = {"description": "delegated", "prompt": found[2], "subagent_type": found[1]}
+            return {"type": "tool_use", "id": "toolu_1", "name": "Agent", "input": given}, "tool_use"
+        if found := re.search(r"CALL ([\w-]+) (\{.*?\}) END", joined, re.DOTALL):
+            return {"type": "tool_use", "id": "toolu_2", "name": found[1], "input": json.loads(found[2])}, "tool_use"
+    return {"type": "text", "text": "done"}, "end_turn"
+
+
+def message(content: list[dict[str, Any]], stop: str | None, model: str) -> dict[str, Any]:
+    """An answer as one object."""
+    usage = {"input_tokens": 10, "output_tokens": 5}
+    return {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": content,
+            "stop_reason": stop, "stop_sequence": None, "usage": usage}  # fmt: skip
+
+
+def stream(block: dict[str, Any], stop: str, model: str) -> bytes:
+    """The answer as server-sent events."""
+    key = "text" if block["type"] == "text" else "input"
+    piece = {"type": "text_delta", "text": block["text"]} if key == "text" else {
+        "type": "input_json_delta", "partial_json": json.dumps(block["input"])}  # fmt: skip
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message([], None, model)},
+        {"type": "content_block_start", "index": 0, "content_block": {**block, key: "" if key == "text" else {}}},
+        {"type": "content_block_delta", "index": 0, "delta": piece},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None}, "usage": {"output_tokens": 5}},
+        {"type": "message_stop"},
+    ]
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, list[Request]]]:
+    """Serve on a free port; yield the address and the requests, in the order in which they come."""
+    requests: list[Request] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+        def reply(self, data: bytes, kind: str) -> None:
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_GET(self) -> None:
+            self.reply(b'{"data": []}', "application/json")
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+            if "count_tokens" in self.path:
+                return self.reply(b'{"input_tokens": 10}', "application/json")
+            requests.append(request)
+            block, stop = answer(request)
+            if request.get("stream"):
+                return self.reply(stream(block, stop, request.get("model", "")), "text/event-stream")
+            whole = message([block], stop, request.get("model", ""))
+            return self.reply(json.dumps(whole).encode(), "application/json")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", requests
+        finally:
+            server.shutdown()
+            thread.join()
