@@ -45,6 +45,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "eval": "Measure how well the store answers tasks.",
         "completion": "Print the completion script of a shell.",
     },
+    "Connect": {
+        "mcp": "Serve the store to clients of the Model Context Protocol.",
+    },
 }
 """Group -> command -> its short help; the module is named like the command."""
 
