@@ -35,7 +35,7 @@ FRONT_DOOR = {"store", "model", "errors"}  # what `agent_memory/__init__.py` may
 
 SINGLE_ROOM = ("yaml", "slugify", "whoosh")  # each imported by exactly one module
 PREFIX_ONLY = {"sqlalchemy": ("index.",), "click": ("cli",), "rich": ("cli",),
-               "mcp": ("bridges.mcp",), "anyio": ("bridges.mcp",), "uvicorn": ("bridges.mcp",),
+               "mcp": ("bridges.mcp",), "anyio": ("bridges.",), "uvicorn": ("bridges.mcp",),
                "anthropic": ("bridges.memory_tool",), "langgraph": ("bridges.langgraph",)}  # fmt: skip
 MAY_ASK_ENVIRONMENT = ("cli", "store")
 SLOW = {"sqlalchemy", "pydantic", "whoosh"}  # what a cold search must not pay for
