@@ -126,7 +126,7 @@ class AsyncMemoryStore:
         reports = self._store.watch(stop=stop)
         thread = ThreadPoolExecutor(1, thread_name_prefix="agent-memory-watch")  # it waits: nobody else may need it
         try:
-            while (report := await _outcome(thread, functools.partial(next, reports, None), finish=False)) is not None:
+            while (report := await on_thread(thread, functools.partial(next, reports, None), finish=False)) is not None:
                 yield report
         finally:
             stop.set()
@@ -166,11 +166,11 @@ class AsyncMemoryStore:
     async def _run(self, call: Callable[[], T], *, finish: bool) -> T:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent-memory")
-        return await _outcome(self._pool, call, finish=finish)
+        return await on_thread(self._pool, call, finish=finish)
 
 
-async def _outcome(pool: ThreadPoolExecutor, call: Callable[[], T], *, finish: bool) -> T:
-    """Return what a call on a thread returns.
+async def on_thread(pool: ThreadPoolExecutor, call: Callable[[], T], *, finish: bool) -> T:
+    """Return what a call returns that a thread makes; a call that has not begun is cancelled with its waiter.
 
     Args:
         finish: A cancellation waits for the end of a call that has begun.
