@@ -45,8 +45,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "eval": "Measure how well the store answers tasks.",
         "completion": "Print the completion script of a shell.",
     },
-    "Connect": {
+    "Runners": {
         "mcp": "Serve the store to clients of the Model Context Protocol.",
+        "export": "Write memories in the form that another program reads.",
+        "import": "Take over the notes of another program.",
     },
 }
 """Group -> command -> its short help; the module is named like the command."""
@@ -65,7 +67,8 @@ class Program(click.Group):
         """Import one command."""
         if cmd_name not in SHORT_HELP:
             return None
-        module = importlib.import_module(f"agent_memory.cli.{cmd_name.replace('-', '_')}")
+        name = "import_" if cmd_name == "import" else cmd_name.replace("-", "_")  # Python has the word for itself
+        module = importlib.import_module(f"agent_memory.cli.{name}")
         command: click.Command = module.command
         return command
 
