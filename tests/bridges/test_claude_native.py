@@ -29,14 +29,17 @@ def test_it_lists_what_holds_newest_first_and_every_link_leads_there(store: Memo
     store.add(agent="api", topic="Mine", body="x", visibility="private", date=date(2026, 2, 2))
     store.add(agent="web", topic="Secret of web", body="x", visibility="private")
     (store.root / "api" / "2026-03-01-with (odd) name.md").write_text("# Odd\n")
-    (one,) = export(store, tmp_path / PLACE)
+    (open_to_all,) = export(store, tmp_path / PLACE, write=False)
+    assert open_to_all.listed == 2
+    assert "Mine" not in open_to_all.text
+    (one,) = export(store, tmp_path / PLACE, agents=["api"])
     assert (one.agent, one.listed, one.left_out, one.changed) == ("api", 3, 0, True)
     names = re.findall(r"^- \[(.*?)\]\((\S*)\) — (.*)$", one.path.read_text(), re.MULTILINE)
     assert [name for name, _, _ in names] == ["Retries again (now)", "Odd", "Mine"]
     assert names[0][2] == "2026-07-15: Nine times."
     assert all((one.path.parent / unquote(link)).is_file() for _, link, _ in names)
     assert one.path == tmp_path / ".claude" / "agent-memory" / "api" / "MEMORY.md"
-    again = export(store, tmp_path / PLACE)
+    again = export(store, tmp_path / PLACE, agents=["api"])
     assert [found.changed for found in again] == [False]
 
 

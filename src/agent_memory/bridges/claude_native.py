@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput, StorageFailed, Unreadable
 from agent_memory.files import atomic, naming
+from agent_memory.team import scopes
 
 if TYPE_CHECKING:
     from agent_memory.model import Record
@@ -53,6 +54,7 @@ def export(store: MemoryStore, folder: Path, *, agents: Sequence[str] = (), writ
     """Write `<folder>/<agent>/MEMORY.md` for agents, by default for all that have memories.
 
     Args:
+        agents: Whoever is named here reads: its private memories are listed as well.
         write: Otherwise only tell.
 
     Raises:
@@ -60,18 +62,19 @@ def export(store: MemoryStore, folder: Path, *, agents: Sequence[str] = (), writ
         Unreadable: A file that is there cannot be read.
     """
     wanted = [naming.check_agent(agent) for agent in agents] or sorted({record.agent for record in store.list()})
-    found = [_exported(store, folder, agent) for agent in wanted]
+    found = [_exported(store, folder, agent, agent if agents else None) for agent in wanted]
     for one in found:
         if write and one.changed:
             _write(one)
     return tuple(found)
 
 
-def _exported(store: MemoryStore, folder: Path, agent: str) -> Exported:
+def _exported(store: MemoryStore, folder: Path, agent: str, reader: str | None) -> Exported:
     path = folder / agent / "MEMORY.md"
     old = _read(path)
     others = _OURS.sub("", old)
-    records = [r for r in store.list(agent=agent) if r.status in ("active", "open", "answered")]
+    seen = (r for r in store.list(agent=agent) if scopes.may_read(r.visibility, r.agent, reader))
+    records = [record for record in seen if record.status not in ("superseded", "expired")]
     way = os.path.relpath(store.root, path.parent)
     head = f"## Dated memories of {agent}\n\nThe ones for a task: `memory first-step --agent {agent} --task TEXT`.\n\n"
     lines = [_line(record, way) for record in records]
