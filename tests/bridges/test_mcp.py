@@ -398,6 +398,7 @@ def test_what_cannot_be_served_says_so_in_one_line(root: Path, tmp_path: Path):
     code, text = told(*there, "--http", "--host", "0.0.0.0")
     assert (code, "MEMORY_MCP_TOKEN" in text) == (2, True)
     assert told(*there, "--http", "--host", "example.org")[0] == 2
+    assert told(*there, "--http", "--host", "127.0.0.2")[0] == 2  # nothing there keeps web pages of other hosts away
     assert told(*there, "--http", "--host", "0.0.0.0", MEMORY_MCP_TOKEN="short")[0] == 2
     assert told(*there, "--http", MEMORY_MCP_TOKEN="as long as it is but\nnot printable")[0] == 2
     assert told(*there, "--port", "80")[0] == 2

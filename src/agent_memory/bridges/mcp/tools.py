@@ -17,7 +17,7 @@ from agent_memory.bridges.mcp import answers
 from agent_memory.bridges.mcp.building import Building
 from agent_memory.bridges.mcp.sdk import Context, Tool, ToolAnnotations, ToolError
 from agent_memory.errors import MemoryStoreError
-from agent_memory.model import TYPES
+from agent_memory.files import naming
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Tools:
     ) -> answers.Search:
         """Find memories by words or a query, best first: agent:NAME type:decision "a phrase" -without date:2026-03."""
         if agent is not None and self._agent not in (None, agent):
-            query, agent = f"agent:{agent} ({query})", None
+            query, agent = f'agent:"{agent}" ({query})', None
         async with self._call(ctx):
             result = await self._store.search(query, agent=agent, limit=limit, archived=archived)
         return answers.of_search(result)
@@ -181,25 +181,20 @@ class Tools:
         Raises:
             ToolError: The server speaks for another.
         """
-        if self._agent not in (None, agent):
-            raise ToolError(f"this server speaks for {self._agent}, not for {agent}: call it with agent {self._agent}")
-        return agent
+        name = naming.check_agent(agent)
+        if self._agent not in (None, name):
+            raise ToolError(f"this server speaks for {self._agent}, not for {name}: call it with agent {self._agent}")
+        return name
 
     def _reader(self, agent: str | None) -> str | None:
         return self._agent if agent is None else self._me(agent)
 
     @asynccontextmanager
     async def _call(self, ctx: Context) -> AsyncIterator[None]:
-        """Tell of a build while the call waits, and turn failures into sentences.
-
-        A call that has begun comes to its end whatever its client does: then it was answered, or not.
-        """
+        """Tell of a build while the call waits; one that has begun comes to its end whatever its client does."""
         with anyio.CancelScope(shield=True):
-            try:
-                async with self._building.told(ctx.report_progress):
-                    yield
-            except MemoryStoreError as error:
-                raise ToolError(str(error)) from error
+            async with self._building.told(ctx.report_progress):
+                yield
 
 
 def _tool(
@@ -221,7 +216,7 @@ def _tool(
 
 
 def _without_surprises(run: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-    """Return a tool whose unforeseen failures tell a model that they are ours, and nothing of the machine."""
+    """Return a tool whose failures are sentences; those that nobody foresaw tell nothing of the machine."""
 
     @functools.wraps(run)
     async def guarded(*args: Any, **words: Any) -> T:
@@ -229,12 +224,11 @@ def _without_surprises(run: Callable[..., Awaitable[T]]) -> Callable[..., Awaita
             return await run(*args, **words)
         except ToolError:
             raise
+        except MemoryStoreError as error:
+            raise ToolError(str(error)) from error
         except Exception as error:
             log.exception("%s failed", getattr(run, "__name__", "a tool"))
             kind = type(error).__name__
             raise ToolError(f"internal error ({kind}); the log of the server has it") from error
 
     return guarded
-
-
-assert set(Kind.__args__) == set(TYPES)  # type: ignore[attr-defined]
