@@ -91,14 +91,15 @@ async def over_stdio(root: Path, *words: str, mode: str = "auto") -> AsyncIterat
 
     called = [*MEMORY[1:], "--root", str(root), "mcp", *words]
     server = StdioServerParameters(command=MEMORY[0], args=called, env=clean())
+    from mcp.client.stdio import stdio_client
+
     if LINE > 1:
         from mcp import Client
 
-        async with Client(server, mode=mode) as client:
+        async with Client(stdio_client(server), mode=mode) as client:
             yield Caller(client)
     else:
         from mcp import ClientSession
-        from mcp.client.stdio import stdio_client
 
         async with stdio_client(server) as (reading, writing), ClientSession(reading, writing) as session:
             await session.initialize()

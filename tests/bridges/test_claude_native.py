@@ -46,19 +46,21 @@ def test_it_lists_what_holds_newest_first_and_every_link_leads_there(store: Memo
 def test_what_others_wrote_in_the_file_stays(store: MemoryStore, tmp_path: Path):
     path = tmp_path / PLACE / "api" / "MEMORY.md"
     path.parent.mkdir(parents=True)
-    path.write_text("- [Mine](mine.md) — by Claude\n")
+    (tmp_path / "elsewhere.md").write_bytes("- [Mine](mine.md) — by Claude\r\n".encode())
+    path.symlink_to(tmp_path / "elsewhere.md")
     store.add(agent="api", topic="Retries", body="x")
     export(store, tmp_path / PLACE)
-    path.write_text(path.read_text() + "\nadded below\n")
+    path.write_bytes(path.read_bytes() + b"\nadded below\r\n")
     store.add(agent="api", topic="Limits", body="x")
     assert "Limits" not in path.read_text()
     (one,) = export(store, tmp_path / PLACE, write=False)
     assert one.changed
     assert "Limits" not in path.read_text()
     export(store, tmp_path / PLACE)
-    text = path.read_text()
-    assert text.startswith("- [Mine](mine.md) — by Claude\n\n<!--")
-    assert text.endswith("-->\n\nadded below\n")
+    text = path.read_bytes().decode()
+    assert path.is_symlink()
+    assert text.startswith("- [Mine](mine.md) — by Claude\r\n\n<!--")
+    assert text.endswith("-->\n\nadded below\r\n")
     assert text.count(BEGIN) == 1
     assert "[Limits]" in text
     assert [p.name for p in path.parent.iterdir()] == ["MEMORY.md"]

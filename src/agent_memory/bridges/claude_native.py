@@ -91,7 +91,9 @@ def _exported(store: MemoryStore, folder: Path, agent: str, reader: str | None) 
 
 
 def _joined(others: str, block: str) -> str:
-    return f"{others.rstrip()}\n\n{block}" if others.strip() else block
+    if not others.strip():
+        return block
+    return f"{others}{'' if others.endswith(chr(10)) else chr(10)}\n{block}"
 
 
 def _line(record: Record, way: str) -> str:
@@ -108,7 +110,7 @@ def _line(record: Record, way: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()  # line endings as they are
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
@@ -116,12 +118,12 @@ def _read(path: Path) -> str:
 
 
 def _write(one: Exported) -> None:
-    data, folder = one.text.encode(), one.path.parent
+    path, data = one.path.resolve(), one.text.encode()  # a link stays one
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if one.path.exists():
-            atomic.replace(one.path, data, scratch=folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            atomic.replace(path, data, scratch=path.parent)
         else:
-            atomic.create(one.path, data, scratch=folder)
+            atomic.create(path, data, scratch=path.parent)
     except OSError as error:
         raise StorageFailed(f"cannot write {one.path}: {error.strerror}") from error
