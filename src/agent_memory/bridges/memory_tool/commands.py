@@ -72,7 +72,8 @@ class Memories:
 
     def _listed(self, place: Path, path: str) -> str:
         header = f"Here're the files and directories up to 2 levels deep in {path}, excluding hidden items:"
-        lines = [f"{_size(place.stat().st_size)}\t{path}", *_entries(place, path, 2)]
+        with self._failures(path):
+            lines = [f"{_size(place.stat().st_size)}\t{path}", *_entries(place, path, 2)]
         return "\n".join([header, *lines])
 
     # -- writing ------------------------------------------------------------------------------------------------
