@@ -62,6 +62,11 @@ JOBS = {
     ),
     "types": Job("mypy, strict", ("test", "lint"), (("mypy",),)),
     "docs": Job("links and examples in the documents", ("test",), (("python", "-m", "pytest", "-k", DOCS),)),
+    "mcp1": Job(
+        "the tests of the MCP server on the first major line of its SDK; fetches that",
+        ("test",),
+        (("uv", "run", "--no-sync", "--with", "mcp>=1.30,<2", "python", "-m", "pytest", "tests/bridges/test_mcp.py"),),
+    ),
     "bench": Job("the benchmarks; further words go to them", ("test",), (("python", "-m", "benchmarks"),)),
 }
 CHECK = ("test", "lint", "types", "docs")

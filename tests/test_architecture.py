@@ -20,6 +20,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 FLOORS = (  # from the roof down; a room may import from the floors below its own, and from itself
     ("cli",),
     ("bridges",),
+    ("aio",),
     ("store",),
     ("upkeep",),
     ("team",),
@@ -33,7 +34,9 @@ LEVEL["__main__"] = len(FLOORS)  # `python -m agent_memory` stands on the roof a
 FRONT_DOOR = {"store", "model", "errors"}  # what `agent_memory/__init__.py` may hand out, and only on demand
 
 SINGLE_ROOM = ("yaml", "slugify", "whoosh", "onnxruntime", "tokenizers")  # each imported by exactly one module
-PREFIX_ONLY = {"sqlalchemy": ("index.",), "numpy": ("index.",), "click": ("cli",), "rich": ("cli",)}
+PREFIX_ONLY = {"sqlalchemy": ("index.",), "numpy": ("index.",), "click": ("cli",), "rich": ("cli",),
+               "mcp": ("bridges.mcp",), "anyio": ("bridges.",), "uvicorn": ("bridges.mcp",),
+               "anthropic": ("bridges.memory_tool",), "langgraph": ("bridges.langgraph",)}  # fmt: skip
 MAY_ASK_ENVIRONMENT = ("cli", "store")
 SLOW = {"sqlalchemy", "pydantic", "whoosh", "numpy", "onnxruntime"}  # what a cold search must not pay for
 HOT = ("", "__main__", "cli", "cli.search", "cli.first_step", "bridges.hook", "store", "index.sqlite", "index.sync",

@@ -123,7 +123,7 @@ def test_docs_every_field_of_every_answer_is_described(make_session: Callable[[]
 def test_docs_the_output_of_every_command_is_described():
     assert [name for name, _ in SECTION.findall(page("output.md"))] == list(SHORT_HELP)
     without = [name for name, text in SECTION.findall(page("output.md")) if not EXAMPLE.search(text)]
-    assert without == ["watch", "completion", "hook"]
+    assert without == ["watch", "completion", "hook", "mcp"]
 
 
 def test_a_changed_shape_is_seen():

@@ -220,6 +220,9 @@ CALLS = {
     "compact": ["compact", "compact --apply --force", "compact --budget 1"],
     "undo": ["undo"],
     "timeline": ["timeline"],
+    "export": ["export --to claude-native --out out", "export --to claude-native --out out --agent worker --dry-run"],
+    "import": ["import --from day-logs . --agent worker"],
+    "mcp": [],  # does not end; its tests are in tests/bridges
     "init": [],  # makes a store
     "watch": [],  # counts, and does not end
     "completion": [],  # see the test below
@@ -250,6 +253,7 @@ def test_no_command_prints_a_word_of_a_private_memory(
                 result = CliRunner().invoke(program, call, obj=Call(clock=clock), prog_name="memory")
                 assert "internal error" not in result.output, words
                 assert MARK not in result.output, words
+    assert not any(MARK in path.read_text() for path in Path("out").rglob("*.md"))
 
 
 @pytest.mark.parametrize(("reader", "handed"), [(OTHER, False), (OWNER, True)])

@@ -163,3 +163,10 @@ def test_doctor_names_torn_lines_of_receipts(store: MemoryStore) -> None:
     assert [note for note in found.notes if "torn" in note] == [
         ".store/receipts/2026-07.jsonl:1: skipped, this line is not whole: a crash may have torn it"
     ]
+
+
+def test_a_memory_without_a_rare_word_is_compared_with_nothing(tmp_path: Path):
+    with MemoryStore.init(tmp_path / "store") as store:
+        memory = store.add(agent="api", topic="Retry", body="five times")
+        assert store.suggestions(memory.id) == ()
+        assert store.fallback == ""

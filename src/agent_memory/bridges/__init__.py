@@ -1,1 +1,1 @@
-"""Other people's protocols, one file each; nothing below this floor knows any of them."""
+"""Other people's protocols: every third-party package is an optional extra, imported only where its bridge is used."""

@@ -39,7 +39,7 @@ def guarded(run: Callable[[], object], call: Call, words: Sequence[str]) -> int:
     _speak_every_alphabet()
     try:
         code = run()
-        if sys.stdout is not None:  # it is None where it was closed from the start
+        if sys.stdout is not None and not sys.stdout.closed:  # None: closed from the start; the SDK of MCP closes it
             sys.stdout.flush()
     except (ReaderGone, BrokenPipeError):
         _silence_stdout()

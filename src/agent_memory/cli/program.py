@@ -52,6 +52,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "install": "Let an agent runner brief its agents.",
         "uninstall": "Take out what install wrote.",
         "hook": "Answer an event of an agent runner.",
+        "mcp": "Serve the store to clients of the Model Context Protocol.",
+        "export": "Write memories in the form that another program reads.",
+        "import": "Take over the notes of another program.",
     },
 }
 """Group -> command -> its short help; the module is named like the command."""
@@ -70,7 +73,8 @@ class Program(click.Group):
         """Import one command."""
         if cmd_name not in SHORT_HELP:
             return None
-        module = importlib.import_module(f"agent_memory.cli.{cmd_name.replace('-', '_')}")
+        name = "import_" if cmd_name == "import" else cmd_name.replace("-", "_")  # Python has the word for itself
+        module = importlib.import_module(f"agent_memory.cli.{name}")
         command: click.Command = module.command
         return command
 

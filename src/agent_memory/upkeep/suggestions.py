@@ -39,6 +39,8 @@ def of_one(index: Index, view: View, id_: str) -> tuple[Suggestion, ...]:
     texts = {memory.number: _candidate(index, memory)}
     statistics = _statistics(index, texts.values())
     wanted = _wanted(_traits(memory, texts[memory.number], statistics), statistics.having)
+    if not wanted:  # no word of it is rare, as in a store that has no other memory
+        return ()
     seen, values = view.condition
     condition = f"memories.number <> ? AND NOT memories.archived AND {seen}"
     found, _ = postings.candidates(index, wanted, condition, (memory.number, *values), COMPARED)

@@ -1,0 +1,87 @@
+"""The exported index fits what Claude Code reads, leaves the rest of the file alone, and leads to the memories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from agent_memory import InvalidInput, MemoryStore, Unreadable
+from agent_memory.bridges.claude_native import BEGIN, MOST_BYTES, MOST_LINES, PLACE, export
+
+NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[MemoryStore]:
+    with MemoryStore.init(tmp_path / ".claude" / "agents-memory", clock=lambda: NOW) as store:
+        yield store
+
+
+def test_it_lists_what_holds_newest_first_and_every_link_leads_there(store: MemoryStore, tmp_path: Path):
+    old = store.add(agent="api", topic="Retries", body="x", date=date(2026, 1, 1))
+    store.add(agent="api", topic="Retries [again] (now)", body="x", supersedes=[old.id], description="Nine\ntimes.")
+    store.add(agent="api", topic="Over", body="x", valid_until=date(2026, 1, 2), date=date(2026, 1, 1))
+    store.add(agent="api", topic="Mine", body="x", visibility="private", date=date(2026, 2, 2))
+    store.add(agent="web", topic="Secret of web", body="x", visibility="private")
+    (store.root / "api" / "2026-03-01-with (odd) name.md").write_text("# Odd\n")
+    (open_to_all,) = export(store, tmp_path / PLACE, write=False)
+    assert open_to_all.listed == 2
+    assert "Mine" not in open_to_all.text
+    (one,) = export(store, tmp_path / PLACE, agents=["api"])
+    assert (one.agent, one.listed, one.left_out, one.changed) == ("api", 3, 0, True)
+    names = re.findall(r"^- \[(.*?)\]\((\S*)\) — (.*)$", one.path.read_text(), re.MULTILINE)
+    assert [name for name, _, _ in names] == ["Retries again (now)", "Odd", "Mine"]
+    assert names[0][2] == "2026-07-15: Nine times."
+    assert all((one.path.parent / unquote(link)).is_file() for _, link, _ in names)
+    assert one.path == tmp_path / ".claude" / "agent-memory" / "api" / "MEMORY.md"
+    again = export(store, tmp_path / PLACE, agents=["api"])
+    assert [found.changed for found in again] == [False]
+
+
+def test_what_others_wrote_in_the_file_stays(store: MemoryStore, tmp_path: Path):
+    path = tmp_path / PLACE / "api" / "MEMORY.md"
+    path.parent.mkdir(parents=True)
+    (tmp_path / "elsewhere.md").write_bytes("- [Mine](mine.md) — by Claude\r\n".encode())
+    path.symlink_to(tmp_path / "elsewhere.md")
+    store.add(agent="api", topic="Retries", body="x")
+    export(store, tmp_path / PLACE)
+    path.write_bytes(path.read_bytes() + b"\nadded below\r\n")
+    store.add(agent="api", topic="Limits", body="x")
+    assert "Limits" not in path.read_text()
+    (one,) = export(store, tmp_path / PLACE, write=False)
+    assert one.changed
+    assert "Limits" not in path.read_text()
+    export(store, tmp_path / PLACE)
+    text = path.read_bytes().decode()
+    assert path.is_symlink()
+    assert text.startswith("- [Mine](mine.md) — by Claude\r\n\n<!--")
+    assert text.endswith("-->\n\nadded below\r\n")
+    assert text.count(BEGIN) == 1
+    assert "[Limits]" in text
+    assert [p.name for p in path.parent.iterdir()] == ["MEMORY.md"]
+
+
+def test_it_never_has_more_than_is_read_of_it(store: MemoryStore, tmp_path: Path):
+    for n in range(260):
+        path = store.root / "api" / f"2026-01-01-note-{n:03}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"---\nname: Note {n}\ndescription: {'é' * 300}\n---\n\nx\n")
+    (one,) = export(store, tmp_path / PLACE)
+    text = one.path.read_text()
+    assert one.listed + one.left_out == 260
+    assert one.listed > 100
+    assert f"and {one.left_out} older" in text
+    assert text.count("\n") <= MOST_LINES
+    assert MOST_BYTES * 0.9 < len(text.encode()) <= MOST_BYTES
+    one.path.write_text("line\n" * 198)
+    with pytest.raises(InvalidInput, match="full"):
+        export(store, tmp_path / PLACE)
+    assert one.path.read_text() == "line\n" * 198
+    one.path.write_bytes(b"\xff")
+    with pytest.raises(Unreadable):
+        export(store, tmp_path / PLACE)
