@@ -333,7 +333,7 @@ class Briefing:
     Attributes:
         markdown: The text to hand over; never larger than the budget.
         memories: Those that matter for the task, best first.
-        left_out: What did not fit: memories best first, then answers and questions.
+        left_out: What did not fit: answers and questions, then memories, best first.
         consultations: Open questions that are addressed to the agent.
         answers: What others answered to the agent's own questions and no earlier briefing had.
         tokens: Size of `markdown`, four bytes of UTF-8 counted as one token.

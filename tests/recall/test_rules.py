@@ -87,9 +87,10 @@ def test_lending_never_takes_and_is_bounded(before: list[Scored], day: list[int]
 
 def test_of_two_that_say_the_same_the_lower_points_to_the_higher():
     known = {1: about(1, "x", 10), 2: about(2, "x", 10), 3: about(3, "y", 10), 4: about(4, "x", 10)}
-    assert rules.twins([scored(n, 5.0 - n) for n in (1, 3, 2, 4)], known, {}) == {2: 1, 4: 1}
-    assert rules.twins([scored(n, 5.0 - n) for n in (1, 3, 2, 4)], known, {1: [2], 4: [1]}) == {4: 2}
-    assert rules.twins([scored(1, 2.0), scored(9, 1.0)], known, {}) == {}
+    assert rules.twins([scored(n, 5.0 - n) for n in (1, 3, 2, 4)], known, {}, {}) == {2: 1, 4: 1}
+    assert rules.twins([scored(n, 5.0 - n) for n in (1, 3, 2, 4)], known, {}, {1: [2], 4: [1]}) == {4: 2}
+    assert rules.twins([scored(1, 2.0), scored(9, 1.0)], known, {}, {}) == {}
+    assert rules.twins([scored(7, 2.0), scored(9, 1.0)], {}, {7: ("the same",), 9: ("the same",)}, {}) == {9: 7}
 
 
 @given(lists, st.dictionaries(st.integers(0, 29), st.integers(-1000, 1000), max_size=30))

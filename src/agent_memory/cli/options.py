@@ -134,15 +134,15 @@ def day_of(name: str, text: str) -> date:
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
-    """A whole number from 1 on."""
+    """A whole number from 1 to 999,999,999."""
 
     name = "count"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
         """Read a number."""
-        if str(value).isdecimal() and int(value) > 0:
+        if str(value).isdecimal() and len(str(value)) < 10 and int(value) > 0:
             return int(value)
-        raise Usage(f"{_name(param)} {value!r} is not a whole number from 1 on", hint="such as 10")
+        raise Usage(f"{_name(param)} {value!r} is not a whole number from 1 to 999,999,999", hint="such as 10")
 
 
 class OneOf(click.Choice):  # type: ignore[type-arg]  # generic since click 8.2 only

@@ -11,12 +11,10 @@ from typing import Any
 from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
 from agent_memory.index.where import BOUNDARY, alternatives
+from agent_memory.index.where import OPEN as OPEN  # noqa: PLC0414  for everybody above who asks what is open
 
 CANDIDATES = 64
 """Rows of the full-text table that are ranked in full, unless more hits are asked for."""
-
-OPEN = ("team", "public")
-"""Visibilities that let every agent see a memory; any other word, a misspelt one too, keeps it for its owner."""
 
 _LISTED = "SELECT value FROM json_each(?)"
 _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BOUNDARY = "¶"
 """Token between two passages; it stands for nothing and no pattern may find it."""
 
+OPEN = ("team", "public")
+"""Visibilities that let every agent see a memory; any other word, a misspelt one too, keeps it for its owner."""
+
 EXPANSIONS = 1_000
 """Words of the index that one pattern may stand for; a broader one is refused rather than cut."""
 
@@ -61,12 +64,14 @@ class Pattern(Protocol):
 def state(today: date) -> str:
     """Return SQL for the status that holds on a day.
 
-    It is where the file lies, then whether another memory supersedes it, then whether its last day has passed, then
-    what it says itself.
+    It is where the file lies, then whether another memory supersedes it (another agent's private one does not),
+    then whether its last day has passed, then what it says itself.
     """
     return (
         "CASE WHEN memories.archived THEN 'archived'"
-        " WHEN EXISTS (SELECT 1 FROM supersessions WHERE supersessions.old = memories.id) THEN 'superseded'"
+        " WHEN EXISTS (SELECT 1 FROM supersessions JOIN memories AS newer ON newer.number = supersessions.memory"
+        f" WHERE supersessions.old = memories.id AND (newer.visibility IN {OPEN} OR newer.agent = memories.agent))"
+        " THEN 'superseded'"
         f" WHEN memories.valid_until < '{today.isoformat()}' THEN 'expired'"
         " ELSE memories.status END"
     )

@@ -113,25 +113,33 @@ def later_first(scored: Sequence[Scored], known: Mapping[int, Traits]) -> list[S
 
 
 def twins(
-    ordered: Sequence[Scored], known: Mapping[int, Traits], old_of: Mapping[int, Collection[int]]
+    ordered: Sequence[Scored],
+    known: Mapping[int, Traits],
+    texts: Mapping[int, tuple[str, ...]],
+    old_of: Mapping[int, Collection[int]],
 ) -> dict[int, int]:
     """Return memory -> one above it that says the same, and that neither replaces it nor is replaced by it.
 
     Args:
         known: What is compared of some of them.
+        texts: Their texts; what has the same text says the same, whatever its title.
         old_of: Memory -> the memories it supersedes.
     """
     found: dict[int, int] = {}
     for at, lower in enumerate(ordered):
         for higher in ordered[:at]:
             a, b = higher.number, lower.number
-            if a in found or a not in known or b not in known or b in old_of.get(a, ()) or a in old_of.get(b, ()):
+            if a in found or b in old_of.get(a, ()) or a in old_of.get(b, ()):
                 continue
-            verdict = judge(known[a], known[b])
-            if verdict is not None and verdict.kind == "duplicate":
+            if (a in texts and texts[a] == texts.get(b)) or (a in known and b in known and _same(known[a], known[b])):
                 found[b] = a
                 break
     return found
+
+
+def _same(one: Traits, other: Traits) -> bool:
+    verdict = judge(one, other)
+    return verdict is not None and verdict.kind == "duplicate"
 
 
 def _raised(scored: Scored, gain: float, rule: str) -> Scored:

@@ -84,6 +84,7 @@ from up down out about over under again further once here all any both each few 
 too very just also please make sure need needs want wants get gets got now new use using work write add
 happen happened tell explain describe know find show give let like go come see look thing way
 codebase project system implement handle
+something anything everything someone anyone else quite hello hi thanks thank
 """
 GENERIC = frozenset(stem(word) for word in _GENERIC.split())
 """Stems of words that ask rather than say: every task and every question about a code base has them."""
@@ -161,7 +162,8 @@ def rank(
     ordered = _only_seen(population, ranking.supersede(scored, old_of, paths), scored)[:limit]
     if explain:
         ordered = [_explained(s, candidates.get(s.number), widened, statistics) for s in ordered]
-    return Ranked(ordered, list(searched), arms, rules.twins(ordered, known, old_of))
+    texts = {number: candidate.passages for number, candidate in candidates.items()}
+    return Ranked(ordered, list(searched), arms, rules.twins(ordered, known, texts, old_of))
 
 
 def _explained(

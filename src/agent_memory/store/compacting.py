@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
-from agent_memory.errors import Conflict, NotFound, Unreadable
+from agent_memory.errors import Conflict, InvalidInput, NotFound, Unreadable
 from agent_memory.files.listing import ARCHIVE
 from agent_memory.index import lookup
 from agent_memory.index.view import View
@@ -181,7 +181,9 @@ def _meant(journals: Sequence[Journal], reference: str | None) -> Journal:
             raise NotFound("there is no compaction to undo", hint="see: memory timeline")
         return applied[-1]
     wanted = reference.strip()
-    found = [j for j in applied if j.id == wanted] or [j for j in applied if wanted and j.id.startswith(wanted)]
+    if not wanted:
+        raise InvalidInput("the id of the compaction is empty", hint="without one the newest is meant")
+    found = [j for j in applied if j.id == wanted] or [j for j in applied if j.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
     if found:

@@ -169,7 +169,11 @@ class FirstStep(Consulting, Remembering):
 
     def _new_answers(self, agent: str, today: date) -> tuple[Record, ...]:
         """Return the answers to an agent's questions that no earlier briefing of it had, oldest first."""
-        answers = [a for a in self.answers_for(agent, since=today - ANSWERS) if a.date <= today]
+        answers = [
+            a
+            for a in self.answers_for(agent, since=date.fromordinal(max(1, today.toordinal() - ANSWERS.days)))
+            if a.date <= today
+        ]
         return tuple(answer for answer in answers if not self.was_handed(answer.id, agent))
 
 

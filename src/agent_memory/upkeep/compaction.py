@@ -88,14 +88,14 @@ def plan(
 
 
 def _successors(memories: Sequence[Original], archived: Sequence[Record]) -> dict[str, tuple[date, str]]:
-    """Return what is superseded -> day and id of its newest successor."""
+    """Return what is superseded -> day and id of its newest successor; another agent's private one is none."""
     found: dict[str, tuple[date, str]] = {}
-    pairs = [(o.memory.supersedes, o.memory.date, o.memory.id) for o in memories]
-    pairs += [(record.supersedes, record.date, record.id) for record in archived]
-    for old, day, id_ in pairs:
-        for name in old:
-            if name != id_ and (day, id_) > found.get(name, (date.min, "")):
-                found[name] = (day, id_)
+    every: list[Memory | Record] = [*(original.memory for original in memories), *archived]
+    for newer in every:
+        for name in newer.supersedes:
+            open_to_owner = newer.visibility in OPEN or name.startswith(f"{newer.agent}/")
+            if open_to_owner and name != newer.id and (newer.date, newer.id) > found.get(name, (date.min, "")):
+                found[name] = (newer.date, newer.id)
     return found
 
 
