@@ -65,7 +65,8 @@ def test_a_verb_answers_and_fails_as_the_store_does(root: Path):
             with pytest.raises(NotFound):
                 await store.show(memory.id)
             await store.close()
-            assert await store.list(agent="api") == MemoryStore.open(root).list(agent="api")
+            with MemoryStore.open(root) as same:
+                assert await store.list(agent="api") == same.list(agent="api")
 
     asyncio.run(main())
 

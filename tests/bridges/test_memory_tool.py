@@ -128,6 +128,7 @@ def test_a_list_of_commands_has_the_answers_of_the_sdk(tmp_path: Path):
     assert kinds.count("done") > 20
     assert kinds.count("error") > 14
     pair.files()
+    pair.store.close()
 
 
 PATHS = st.sampled_from([A, B, C, "/memories/sub/deep/2026-01-04-d.md", "/memories/2026-01-05-é.md"])
