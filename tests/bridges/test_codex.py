@@ -81,7 +81,7 @@ def serving() -> Iterator[tuple[str, list[str]]]:
             elif "function_call_output" in json.dumps(request["input"]):
                 briefed.wait(30)  # Codex ends with the first agent, so that one waits for the second
             usage = dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), 1)
-            events = [
+            events: list[dict[str, Any]] = [
                 {"type": "response.created", "response": {"id": "r"}},
                 {"type": "response.output_item.done", "output_index": 0, "item": item(request)},
                 {"type": "response.completed", "response": {"id": "r", "usage": usage}},

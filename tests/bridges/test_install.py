@@ -89,6 +89,8 @@ def test_install_adds_our_groups_and_nothing_else(text: str):
     for event, group in OURS.items():
         expected.setdefault("hooks", {}).setdefault(event, []).append(group)
     assert after == expected
+    lines = with_hooks(text, OURS).replace("\r\n", "")
+    assert "\r\n" not in text or "\n" not in lines  # line ends are those of the file
     assert list(after) == [*before, *(["hooks"] if "hooks" not in before else [])]
 
 
