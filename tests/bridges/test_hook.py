@@ -418,7 +418,7 @@ def test_a_claim_is_the_first_one_only(folder: Folder):
 
 
 def test_of_many_who_claim_together_one_is_first(folder: Folder):
-    keys, together = [f"k{n}" for n in range(40)], Barrier(8)
+    keys, together = [f"k{n}" for n in range(300)], Barrier(8)
 
     def first(_: int) -> list[bool]:
         return [together.wait() >= 0 and hooked.claim(folder, key, at=1) is None for key in keys]
