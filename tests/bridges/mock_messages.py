@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Request = dict[str, Any]
+from tests.bridges import loopback
+from tests.bridges.loopback import Request
 
 
 def texts(request: Request) -> list[str]:
@@ -51,20 +50,19 @@ def message(content: list[dict[str, Any]], stop: str | None, model: str) -> dict
             "stop_reason": stop, "stop_sequence": None, "usage": usage}  # fmt: skip
 
 
-def stream(block: dict[str, Any], stop: str, model: str) -> bytes:
+def stream(block: dict[str, Any], stop: str, model: str) -> tuple[bytes, str]:
     """The answer as server-sent events."""
     key = "text" if block["type"] == "text" else "input"
     piece = {"type": "text_delta", "text": block["text"]} if key == "text" else {
         "type": "input_json_delta", "partial_json": json.dumps(block["input"])}  # fmt: skip
-    events: list[dict[str, Any]] = [
+    return loopback.events(
         {"type": "message_start", "message": message([], None, model)},
         {"type": "content_block_start", "index": 0, "content_block": {**block, key: "" if key == "text" else {}}},
         {"type": "content_block_delta", "index": 0, "delta": piece},
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None}, "usage": {"output_tokens": 5}},
         {"type": "message_stop"},
-    ]
-    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
+    )
 
 
 @contextmanager
@@ -72,40 +70,14 @@ def serving() -> Iterator[tuple[str, list[Request]]]:
     """Serve on a free port; yield the address and the requests, in the order in which they come."""
     requests: list[Request] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def told(path: str, request: Request) -> tuple[bytes, str]:
+        if "count_tokens" in path:
+            return b'{"input_tokens": 10}', "application/json"
+        requests.append(request)
+        block, stop = answer(request)
+        if request.get("stream"):
+            return stream(block, stop, request.get("model", ""))
+        return json.dumps(message([block], stop, request.get("model", ""))).encode(), "application/json"
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-        def reply(self, data: bytes, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def do_GET(self) -> None:
-            self.reply(b'{"data": []}', "application/json")
-
-        do_HEAD = do_GET  # noqa: N815
-
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
-            if "count_tokens" in self.path:
-                return self.reply(b'{"input_tokens": 10}', "application/json")
-            requests.append(request)
-            block, stop = answer(request)
-            if request.get("stream"):
-                return self.reply(stream(block, stop, request.get("model", "")), "text/event-stream")
-            whole = message([block], stop, request.get("model", ""))
-            return self.reply(json.dumps(whole).encode(), "application/json")
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", requests
-        finally:
-            server.shutdown()
-            thread.join()
+    with loopback.serving(told) as address:
+        yield address, requests

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from tests.bridges.conftest import TASK, Project
-from tests.bridges.mock_messages import Request, serving, texts
+from tests.bridges.loopback import Request
+from tests.bridges.mock_messages import serving, texts
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "claude-code"
 FACT = "fourteen times within a day"

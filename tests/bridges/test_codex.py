@@ -13,11 +13,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from tests.bridges import loopback
 from tests.bridges.conftest import TASK, Project
+from tests.bridges.loopback import Request
 
 CODEX = os.environ.get("CODEX") or shutil.which("codex")
 pytestmark = pytest.mark.skipif(CODEX is None, reason="NOT PROVED HERE: Codex is not installed (CODEX=/path/to/codex)")
@@ -38,7 +39,7 @@ trust_level = "trusted"
 """
 
 
-def item(request: dict[str, Any]) -> dict[str, Any]:
+def item(request: Request) -> dict[str, Any]:
     """One agent is started where that is asked for; everything else is answered with "done"."""
     said = json.dumps(request["input"])
     asked = re.search(r'START ([\w-]+): ([^"\\]+)', said)
@@ -57,47 +58,24 @@ def serving() -> Iterator[tuple[str, list[str]]]:
     inputs: list[str] = []
     briefed = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def told(_: str, request: Request) -> tuple[bytes, str]:
+        inputs.append(said := json.dumps(request["input"]))
+        if "NEW_TASK" in said:
+            briefed.set()
+        elif "function_call_output" in said:
+            briefed.wait(30)  # Codex ends with the first agent, so that one waits for the second
+        usage = dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), 1)
+        return loopback.events(
+            {"type": "response.created", "response": {"id": "r"}},
+            {"type": "response.output_item.done", "output_index": 0, "item": item(request)},
+            {"type": "response.completed", "response": {"id": "r", "usage": usage}},
+        )
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-        def reply(self, data: bytes, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def do_GET(self) -> None:
-            self.reply(b'{"data": [], "models": []}', "application/json")
-
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            inputs.append(json.dumps(request["input"]))
-            if "NEW_TASK" in json.dumps(request["input"]):
-                briefed.set()
-            elif "function_call_output" in json.dumps(request["input"]):
-                briefed.wait(30)  # Codex ends with the first agent, so that one waits for the second
-            usage = dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), 1)
-            events: list[dict[str, Any]] = [
-                {"type": "response.created", "response": {"id": "r"}},
-                {"type": "response.output_item.done", "output_index": 0, "item": item(request)},
-                {"type": "response.completed", "response": {"id": "r", "usage": usage}},
-            ]
-            stream = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
-            self.reply(stream.encode(), "text/event-stream")
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with loopback.serving(told) as address:
         try:
-            yield f"http://127.0.0.1:{server.server_port}/v1", inputs
+            yield f"{address}/v1", inputs
         finally:
             briefed.set()
-            server.shutdown()
-            thread.join()
 
 
 def test_a_started_agent_has_the_memory_that_matters_in_its_task(project: Project):

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -157,7 +159,7 @@ def test_a_linked_worktree_reads_what_is_written_in_the_main_checkout(project: P
         cwd=other,
     )
     environ = {**project.environ, "CLAUDE_PROJECT_DIR": str(other)}  # as Claude Code sets it, for hooks alone
-    seen = Project(project.folder, project.home, environ).hook(delegation(project, cwd=str(other)), cwd=other)
+    seen = Project(project.folder, project.home, environ).hook(delegation(project, cwd="/"), cwd=other)
     assert "Board 17" in prompt_of(seen)
     assert not list((other / ".claude/agents-memory/worker-engineer").glob("*board*"))
 
@@ -236,6 +238,13 @@ def test_what_is_no_event_is_told_on_stderr_alone(project: Project, data: bytes)
     done = project.memory("hook", stdin=data)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("memory: hook: the event is ") or data.startswith(b'{"tool')
+
+
+def test_a_number_that_json_cannot_hold_is_not_given_back(project: Project):
+    data = json.dumps(delegation(project)).replace('"description": "d"', '"description": 1e999')
+    done = project.memory("hook", stdin=data)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Out of range float" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -406,6 +415,17 @@ def test_a_claim_is_the_first_one_only(folder: Folder):
     assert hooked.claim(folder, "k", at=9) == 5
     assert hooked.claimed(folder, "k") == 5
     assert hooked.claim(folder, "other", at=9) is None
+
+
+def test_of_many_who_claim_together_one_is_first(folder: Folder):
+    keys, together = [f"k{n}" for n in range(300)], Barrier(8)
+
+    def first(_: int) -> list[bool]:
+        return [together.wait() >= 0 and hooked.claim(folder, key, at=1) is None for key in keys]
+
+    with ThreadPoolExecutor(8) as pool:
+        rounds = list(pool.map(first, range(8)))
+    assert [sum(told) for told in zip(*rounds, strict=True)] == [1] * len(keys)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def test_install_adds_our_groups_and_nothing_else(text: str):
     for event, group in OURS.items():
         expected.setdefault("hooks", {}).setdefault(event, []).append(group)
     assert after == expected
+    lines = with_hooks(text, OURS).replace("\r\n", "")
+    assert "\r\n" not in text or "\n" not in lines  # line ends are those of the file
     assert list(after) == [*before, *(["hooks"] if "hooks" not in before else [])]
 
 
@@ -98,12 +100,13 @@ def test_another_wish_takes_the_place_of_the_first(text: str):
     assert with_hooks(with_hooks(text, OURS), other) == with_hooks(text, other)
 
 
-@given(text=texts(), name=st.sampled_from(["mcpServers", "hooks"]) | WORDS)
-def test_a_member_goes_in_and_comes_out_again(text: str, name: str):
+@given(text=texts(), name=st.sampled_from(["mcpServers", "hooks"]) | WORDS, value=VALUES)
+def test_a_member_goes_in_and_comes_out_again(text: str, name: str, value: object):
     try:
-        after = JsonText(text).put((name, "agent-memory"), {"a": [1, {"b": []}]})
+        after = JsonText(text).put((name, "agent-memory"), value)
     except InvalidInput:
         return
+    assert after.value[name]["agent-memory"] == value
     assert after.drop((name, "agent-memory"), lambda _: True).text == text
 
 

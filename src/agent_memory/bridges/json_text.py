@@ -159,8 +159,8 @@ class JsonText:
         """Write a value whose first line stands `level` deep; a list of nothing but words stays on one line."""
         if value and (isinstance(value, dict) or (isinstance(value, list) and isinstance(value[0], dict | list))):
             opening, closing = "{}" if isinstance(value, dict) else "[]"
-            named = value.items() if isinstance(value, dict) else [("", inner) for inner in value]
-            names = [f"{json.dumps(name, ensure_ascii=False)}: " if name else "" for name, _ in named]
+            named = value.items() if isinstance(value, dict) else [(None, inner) for inner in value]
+            names = ["" if name is None else f"{json.dumps(name, ensure_ascii=False)}: " for name, _ in named]
             written = [self._rendered(inner, level + 1) for _, inner in named]
             inner = [f"{self._break(level + 1)}{name}{text}" for name, text in zip(names, written, strict=True)]
             return f"{opening}{','.join(inner)}{self._break(level)}{closing}"
