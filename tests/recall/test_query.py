@@ -77,11 +77,11 @@ def store(memories, *, page=2):
     db.execute(
         f"""CREATE VIRTUAL TABLE pages USING fts5(title, about, text, exact, tokenize="ascii tokenchars '{SIGNS}'")"""
     )
-    columns = ("team", "number", "path", "id", "agent", "name", "date", "type", "status", "archived")
+    columns = ("team", "number", "path", "id", "agent", "name", "date", "type", "status", "archived", "visibility")
     others = [c.name for c in schema.tables.tables["memories"].columns if c.name not in columns and not c.nullable]
     marks = ",".join("?" * (len(columns) + len(others)))
     for number, m in enumerate(memories, 1):
-        row = ("", number, m.path, m.id, m.agent, m.name, m.date.isoformat(), m.type, m.status, m.archived)
+        row = ("", number, m.path, m.id, m.agent, m.name, m.date.isoformat(), m.type, m.status, m.archived, "team")
         db.execute(f"INSERT INTO memories ({','.join([*columns, *others])}) VALUES ({marks})", row + (0,) * len(others))
         db.executemany("INSERT INTO tags (memory, tag) VALUES (?, ?)", {(number, t) for t in m.tags})
         db.executemany("INSERT INTO supersessions (memory, old) VALUES (?, ?)", {(number, o) for o in m.supersedes})

@@ -148,7 +148,7 @@ def _documents(documents: Sequence[Named], room: int) -> str:
     names = [f"{plain(d.path)} ({d.problem})" if d.problem else plain(d.path) for d in documents]
     for most in range(len(names), 0, -1):
         more = f" and {len(names) - most} more" if most < len(names) else ""
-        text = f"\nThe card of this agent names these documents: {', '.join(names[:most])}{more}\n"
+        text = _safe(f"\nThe card of this agent names these documents: {', '.join(names[:most])}{more}\n")
         if size(text) <= room:
             return text
     return ""
@@ -162,7 +162,7 @@ def _left_out(ids: Sequence[str], room: int) -> str:
     text = short = f"\n{len(ids)} more did not fit\n"
     for most in range(1, len(names) + 1):
         named = ", ".join([*names[:most], *([extract.GAP] if most < len(ids) else [])])
-        longer = f"{short[:-1]} (memory show ID): {named}\n"
+        longer = _safe(f"{short[:-1]} (memory show ID): {named}\n")
         if size(longer) - size(short) > room:
             break
         text = longer
