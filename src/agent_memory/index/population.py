@@ -117,12 +117,11 @@ class Population:
         connection = self.index.connection
         hidden = connection.execute(f"SELECT number FROM memories WHERE NOT ({self.condition})", self.parameters)
         self._known["hidden"] = frozenset(number for (number,) in hidden)
-        if self._known["hidden"]:
-            sizes = f"SELECT count(*), total(tokens), total(passages) FROM memories WHERE {self.condition}"
-            memories, tokens, passages = connection.execute(sizes, self.parameters).fetchone()
-            self._known["totals"] = (memories, tokens / (memories or 1), tokens / (passages or 1))
-        else:
-            self._known["totals"] = postings.totals(self.index)
+        self._known["totals"] = (
+            postings.sizes(self.index, self.condition, self.parameters)
+            if self._known["hidden"]
+            else postings.totals(self.index)
+        )
         self._known["hidden having"] = postings.rows_having(self.index, self._known["hidden"])
         self._known["having"] = {}
         self._known["numbers"] = {}

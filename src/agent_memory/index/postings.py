@@ -101,11 +101,16 @@ def totals(index: Index) -> tuple[int, float, float]:
     """Return the number of memories, the mean tokens of a memory and the mean tokens of a passage."""
     known = remembered(index, "totals")
     if "all" not in known:
-        sizes = "SELECT count(*), total(tokens), total(passages) FROM memories"
-        memories, tokens, passages = index.connection.execute(sizes).fetchone()
-        known["all"] = (int(memories), tokens / (memories or 1), tokens / (passages or 1))
+        known["all"] = sizes(index)
     found: tuple[int, float, float] = known["all"]
     return found
+
+
+def sizes(index: Index, condition: str = "1", parameters: Sequence[object] = ()) -> tuple[int, float, float]:
+    """Return `totals` of the memories for which an SQL condition over `memories` holds."""
+    query = f"SELECT count(*), total(tokens), total(passages) FROM memories WHERE {condition}"
+    memories, tokens, passages = index.connection.execute(query, tuple(parameters)).fetchone()
+    return int(memories), tokens / (memories or 1), tokens / (passages or 1)
 
 
 def remembered(index: Index, name: str) -> dict[Any, Any]:

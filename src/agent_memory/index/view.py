@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 
-from agent_memory.index.postings import OPEN
-from agent_memory.index.rows import PAGES_BITS
+from agent_memory.index.postings import OPEN, rows_having
 from agent_memory.index.sqlite import Index
 from agent_memory.model import Problem
 
@@ -85,13 +83,6 @@ def vocabulary(index: Index, reader: str | None) -> list[str]:
     """Return every token of the memories that a reader may see."""
     known = index.connection.execute("SELECT term, doc FROM vocabulary").fetchall()
     seen, values = seen_by(reader)
-    hidden: Counter[str] = Counter()
-    for (number,) in index.connection.execute(f"SELECT number FROM memories WHERE NOT {seen}", values).fetchall():
-        first = number << PAGES_BITS
-        rows = index.connection.execute(
-            "SELECT title, about, text, exact FROM pages WHERE rowid BETWEEN ? AND ?",
-            (first, first + (1 << PAGES_BITS) - 1),
-        )
-        for row in rows:
-            hidden.update(set(" ".join(row).split()))
+    numbers = index.connection.execute(f"SELECT number FROM memories WHERE NOT {seen}", values)
+    hidden = rows_having(index, [number for (number,) in numbers])
     return [term for term, rows in known if hidden[term] < rows]
