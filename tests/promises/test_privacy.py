@@ -198,7 +198,13 @@ def test_the_owner_has_it(scene: Scene) -> None:
 
 
 CALLS = {
-    "search": ["search webhook retries", "search zirkonum", "search --archived queue", "search plan --explain"],
+    "search": [
+        "search the and",
+        "search webhook retries",
+        "search zirkonum",
+        "search --archived queue",
+        "search plan --explain",
+    ],
     "list": ["list", "list --archived", "list type:note"],
     "show": [f"show {OPEN}", f"show {OPEN} --raw", "show 2026-03-02-plan"],
     "first-step": ["first-step --agent worker --task webhooks", f"first-step --agent worker --task {MARK[:-2]}"],

@@ -33,7 +33,7 @@ def candidates(
             None for all.
         limit: Rows of the full-text table.
     """
-    plain = f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE {_kept_out(index)})"
+    plain = f"(pages.rowid >> {PAGES_BITS}) NOT IN (SELECT number FROM memories WHERE {kept_out(index)})"
     chosen = f"(pages.rowid >> {PAGES_BITS}) IN (SELECT memories.number FROM memories WHERE {condition})"
     keep = "1" if condition is None else chosen if condition else plain
     ranked = f"SELECT pages.rowid >> {PAGES_BITS}, rank FROM pages WHERE pages MATCH ? AND rank MATCH '{_WEIGHTS}'"
@@ -50,8 +50,8 @@ def candidates(
     return paths(index, list(dict.fromkeys(numbers))), len(rows) <= limit
 
 
-def _kept_out(index: Index) -> str:
-    """SQL for what a plain search does not see; without private memories the index of archived ones serves it."""
+def kept_out(index: Index) -> str:
+    """Return SQL for what a plain search does not see; without private memories the index of archived ones serves it."""
     known = remembered(index, "private")
     private = f"visibility NOT IN {OPEN}"
     if "any" not in known:

@@ -167,8 +167,9 @@ def _filters(query: Query, request: Request) -> list[Clause]:
 
 def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[ranking.Scored]:
     """Everything that fits, newest first, for a query without words."""
+    keep = condition or f"NOT ({postings.kept_out(index)})"
     rows = index.connection.execute(
-        f"SELECT number, path FROM memories WHERE {condition or 'NOT archived'} ORDER BY date DESC, id, path",
+        f"SELECT number, path FROM memories WHERE {keep} ORDER BY date DESC, id, path",
         tuple(parameters),
     )
     return [ranking.Scored(number, path, 0.0, 0) for number, path in rows]
