@@ -51,7 +51,7 @@ def candidates(
 
 
 def kept_out(index: Index) -> str:
-    """Return SQL for what a plain search does not see; without private memories the index of archived ones serves it."""
+    """Return SQL for what a plain search does not see; with no private memory the index of archived ones serves it."""
     known = remembered(index, "private")
     private = f"visibility NOT IN {OPEN}"
     if "any" not in known:
