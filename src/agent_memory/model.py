@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 DateSource = Literal["front_matter", "name", "text", "file_time"]
@@ -21,8 +20,7 @@ STATUSES = ("active", "superseded", "archived", "expired", "open", "answered")
 those of a consultation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(NamedTuple):
     """A passage before it is indexed: one section of a memory's body.
 
     Attributes:
@@ -38,8 +36,7 @@ class Section:
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(NamedTuple):
     """One Markdown file, read.
 
     Attributes:
@@ -85,8 +82,7 @@ class Memory:
         return self.path.startswith(".store/archive/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """What the index knows of one memory, without its text.
 
     Attributes:
@@ -121,8 +117,7 @@ class Record:
     superseded_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suggestion:
+class Suggestion(NamedTuple):
     """Two memories that say the same, or of which the later one probably replaces the earlier; nothing acts on it.
 
     Attributes:
@@ -147,8 +142,7 @@ class Suggestion:
         return f"repeats {self.old} ({self.date}): memory show {ids}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """Something about a file that a person should know.
 
     Attributes:
@@ -190,8 +184,7 @@ class Stat(NamedTuple):
         return dt.datetime.fromtimestamp(self.mtime_ns / 1e9, tz=dt.UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
+class SyncReport(NamedTuple):
     """What a sync found and did.
 
     Attributes:
@@ -212,8 +205,7 @@ class SyncReport:
     rebuilt: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(NamedTuple):
     """One addend of a score.
 
     Attributes:
@@ -229,8 +221,7 @@ class Term:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(NamedTuple):
     """One memory found by a search, with its best passage.
 
     Attributes:
@@ -253,8 +244,7 @@ class Hit:
     also: tuple[Record, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
+class SearchResult(NamedTuple):
     """The answer to a search.
 
     Attributes:
@@ -279,8 +269,7 @@ Form = Literal["full", "summary", "line"]
 """How much of a memory is handed over: the whole text, the parts of it that matter for the task, or one line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class Changed(NamedTuple):
     """What happened to a file or folder after a day.
 
     Attributes:
@@ -296,8 +285,7 @@ class Changed:
     moved_to: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Briefed:
+class Briefed(NamedTuple):
     """One memory in a briefing.
 
     Attributes:
@@ -316,7 +304,7 @@ class Briefed:
     age: int = 0
     status: str = "active"
     also: tuple[str, ...] = ()
-    changed: Mapping[str, Changed] = field(default_factory=dict)
+    changed: Mapping[str, Changed] = {}
 
 
 class Named(NamedTuple):
@@ -326,8 +314,7 @@ class Named(NamedTuple):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Briefing:
+class Briefing(NamedTuple):
     """What an agent is handed at its First Step.
 
     Attributes:

@@ -19,13 +19,13 @@ QUERIES = (
 )  # fmt: skip
 
 _TELL = """
-import dataclasses, json, sys
+import json, sys
 from tests.promises.support import clock
 from agent_memory.store import MemoryStore
 
 def told(value):
-    if dataclasses.is_dataclass(value):
-        return {f.name: told(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "number"}
+    if hasattr(value, "_asdict"):
+        return {name: told(field) for name, field in value._asdict().items() if name != "number"}
     if isinstance(value, (list, tuple)):
         return [told(item) for item in value]
     return value if isinstance(value, (int, float, bool, str, type(None))) else str(value)

@@ -104,7 +104,7 @@ def said(store: MemoryStore, name: str, *args: Any, **options: Any) -> str:
         found = getattr(store, name)(*args, **options)
     except MemoryStoreError as error:
         return str(error)
-    return repr(replace(found, query="") if name == "search" else found)
+    return repr(found._replace(query="") if name == "search" else found)
 
 
 QUERIES = (

@@ -248,7 +248,7 @@ def clean(written):
 
 
 def parser_is_needed(written):
-    return queries._SYNTAX.search(clean(written))
+    return re.search(queries._SYNTAX, clean(written))
 
 
 # -- the documentation ------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,9 +148,8 @@ def test_the_beginning_of_two_receipts_is_a_conflict(store: MemoryStore):
 
 
 def test_a_left_out_memory_may_have_helped(store: MemoryStore):
-    briefing = replace(
-        store.first_step(receipt=False, agent="api", task=TASK), memories=(), left_out=(store.record(POLICY),)
-    )
+    made = store.first_step(receipt=False, agent="api", task=TASK)
+    briefing = made._replace(memories=(), left_out=(store.record(POLICY),))
     id_ = store.leave_receipt(briefing, task=TASK, budget=160, at=NOW)
     assert store.feedback(id_, used=[POLICY]).used == (POLICY,)
 

@@ -155,7 +155,7 @@ def test_a_digest_under_the_bar_is_not_made_and_it_is_told():
 def test_a_plan_has_the_same_id_for_the_same_memories_and_another_for_others():
     notes = [original("a"), original("b")]
     assert planned(*notes, budget=0) == planned(*reversed(notes), budget=0)
-    changed = replace(notes[0], memory=replace(notes[0].memory, fingerprint="other"))
+    changed = replace(notes[0], memory=notes[0].memory._replace(fingerprint="other"))
     assert planned(changed, notes[1], budget=0).id != planned(*notes, budget=0).id
 
 

@@ -333,4 +333,4 @@ def _written(value: object, *, in_list: bool = False) -> str:
 
 
 def _quoted(text: str) -> str:
-    return simple_yaml.odd().sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return "".join(f"\\u{ord(c):04x}" if simple_yaml.is_odd(c) else c for c in json.dumps(text, ensure_ascii=False))

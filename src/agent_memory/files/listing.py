@@ -7,7 +7,7 @@ import marshal
 import os
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from agent_memory.model import Problem
 
@@ -20,8 +20,7 @@ Seen = tuple[str, int, int, int, int]
 """The fields of a `Stat` as a plain tuple, of which a walk makes ten thousand without a pause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(NamedTuple):
     """What is on disk now, sorted by path.
 
     Attributes:
@@ -46,7 +45,7 @@ class Listing:
     def once(self) -> Listing:
         """Return the listing with one path for each file: the active one of twins."""
         twins = self.twins
-        return replace(self, stats=[seen for seen in self.stats if seen[0] not in twins]) if twins else self
+        return self._replace(stats=[seen for seen in self.stats if seen[0] not in twins]) if twins else self
 
     @property
     def digest(self) -> str:

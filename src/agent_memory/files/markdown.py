@@ -30,16 +30,16 @@ Heading = tuple[int, int, str]
 
 # Patterns begin with a literal character, so that the engine can jump from one candidate to the next; what has to stand
 # before it on the line is checked afterwards.
-_ATX = re.compile(r"#(#{0,5})(?=[ \t\r\n]|\Z)([^\n]*)")
-_ATX_TAIL = re.compile(r"(?:^|[ \t])#+$")
-_SETEXT = re.compile(r"\n(={3,}|-{3,})[ \t]*\r?(?=\n|\Z)")
-_NO_SETEXT = re.compile(r"[ ]{4}|\t|[ ]{0,3}(?:[#>|]|[-*+][ \t]|[0-9]+[.)][ \t]|[-*_=]{3,}[ \t]*$)")
-_KEY = re.compile(r"[\w-]+:\s")
+_ATX = r"#(#{0,5})(?=[ \t\r\n]|\Z)([^\n]*)"
+_ATX_TAIL = r"(?:^|[ \t])#+$"
+_SETEXT = r"\n(={3,}|-{3,})[ \t]*\r?(?=\n|\Z)"
+_NO_SETEXT = r"[ ]{4}|\t|[ ]{0,3}(?:[#>|]|[-*+][ \t]|[0-9]+[.)][ \t]|[-*_=]{3,}[ \t]*$)"
+_KEY = r"[\w-]+:\s"
 _FENCES = {"`": re.compile("```+"), "~": re.compile("~~~+")}
-_CONTAINER = re.compile(r"[ \t]*(?:(?:>|[-*+][ \t]|[0-9]{1,9}[.)][ \t])[ \t]*)*")
-_ITEM = re.compile(r"[ ]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
-_SPACE = re.compile(r"\s")
-_VISIBLE = re.compile(r"\S")
+_CONTAINER = r"[ \t]*(?:(?:>|[-*+][ \t]|[0-9]{1,9}[.)][ \t])[ \t]*)*"
+_ITEM = r"[ ]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]"
+_SPACE = r"\s"
+_VISIBLE = r"\S"
 
 
 def sections(body: str, first_line: int) -> tuple[Section, ...]:
@@ -86,7 +86,7 @@ def _fences(body: str) -> list[Span]:
         stop = body.find("\n", match.end()) + 1 or len(body)
         after = body[match.end() : stop]
         if opened < 0:
-            if _CONTAINER.fullmatch(before) and (match[0][0] == "~" or "`" not in after):
+            if re.fullmatch(_CONTAINER, before) and (match[0][0] == "~" or "`" not in after):
                 opened, mark = start, match[0]
         elif match[0].startswith(mark) and not before.strip(" \t>") and not after.strip():
             spans.append((opened, stop))
@@ -109,12 +109,12 @@ def _headings(body: str, fences: list[Span]) -> Iterator[Heading]:
 
 
 def _atx(body: str) -> Iterator[Heading]:
-    for match in _ATX.finditer(body):
+    for match in re.finditer(_ATX, body):
         at = match.start()
         start = body.rfind("\n", 0, at) + 1
         if start == at or (at - start < 4 and not body[start:at].strip(" ")):
             text = match[2].strip()
-            text = _ATX_TAIL.sub("", text).rstrip() if text.endswith("#") else text
+            text = re.sub(_ATX_TAIL, "", text).rstrip() if text.endswith("#") else text
             yield start, 1 + len(match[1]), text[:LONGEST_HEADING]
 
 
@@ -123,12 +123,17 @@ def _setext(body: str) -> Iterator[Heading]:
 
     Only a paragraph of one line is one: under a longer one, or under `Key: value`, people mean a thematic break.
     """
-    for match in _SETEXT.finditer(body):
+    for match in re.finditer(_SETEXT, body):
         start = body.rfind("\n", 0, match.start()) + 1
         text = body[start : match.start()]
         before = body[body.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
         double = match[1][0] == "="
-        if text.strip() and not before.strip() and not _NO_SETEXT.match(text) and (double or not _KEY.match(text)):
+        if (
+            text.strip()
+            and not before.strip()
+            and not re.match(_NO_SETEXT, text)
+            and (double or not re.match(_KEY, text))
+        ):
             yield start, 1 if double else 2, text.strip()[:LONGEST_HEADING]
 
 
@@ -177,7 +182,7 @@ def _pieces(body: str, begin: int, end: int, fences: list[Span]) -> Iterator[Spa
 
 def _first_line(body: str, begin: int, end: int) -> int:
     """Return the start of the first line that is not blank, or of what is left of it; `end` if there is none."""
-    match = _VISIBLE.search(body, begin, end)
+    match = re.compile(_VISIBLE).search(body, begin, end)
     return end if match is None else max(begin, body.rfind("\n", begin, match.start()) + 1)
 
 
@@ -208,7 +213,7 @@ class _Places:
         self.lines.append(at)
         if blank and self.body[at:after].strip():
             self.paragraphs.append(at)
-        if _ITEM.match(self.body, at, after):
+        if re.compile(_ITEM).match(self.body, at, after):
             self.items.append(at)
 
     def cut(self, start: int) -> int:
@@ -229,7 +234,7 @@ class _Places:
         sentence = max(self.body.rfind(mark, low, high) for mark in (". ", "? ", "! ", "; "))
         if sentence >= low:
             return sentence + 2
-        spaces = [match.end() for match in _SPACE.finditer(self.body, low, high)]
+        spaces = [match.end() for match in re.compile(_SPACE).finditer(self.body, low, high)]
         return spaces[-1] if spaces else high
 
 
@@ -246,13 +251,12 @@ _MONTH = (
     r"(?P<{}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_DATE = re.compile(
-    r"(?<![\w-])(?:(?P<y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})(?![0-9-])"
+_DATE = (
+    r"(?i)(?<![\w-])(?:(?P<y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})(?![0-9-])"
     rf"|(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th)?[ ]+{_MONTH.format('m2')},?[ ]+(?P<y2>[0-9]{{4}})\b"
-    rf"|{_MONTH.format('m3')}[ ]+(?P<d3>[0-9]{{1,2}})(?:st|nd|rd|th)?,?[ ]+(?P<y3>[0-9]{{4}})\b)",
-    re.IGNORECASE,
+    rf"|{_MONTH.format('m3')}[ ]+(?P<d3>[0-9]{{1,2}})(?:st|nd|rd|th)?,?[ ]+(?P<y3>[0-9]{{4}})\b)"
 )
-_LABEL = re.compile(r"[\W_]*(?:date|created|written|day)\b[\W_]*", re.IGNORECASE)
+_LABEL = r"(?i)[\W_]*(?:date|created|written|day)\b[\W_]*"
 _HEAD_LINES = 5
 
 
@@ -266,8 +270,8 @@ def date_in_text(body: str) -> date | None:
         if line.strip():
             lines.append(line)
         at = after
-    labelled = [line[match.end() :] for line in lines if (match := _LABEL.match(line))]
-    found = (day for line in [*labelled, *lines] for match in _DATE.finditer(line) if (day := _day(match)))
+    labelled = [line[match.end() :] for line in lines if (match := re.match(_LABEL, line))]
+    found = (day for line in [*labelled, *lines] for match in re.finditer(_DATE, line) if (day := _day(match)))
     return next(found, None)
 
 
@@ -283,13 +287,13 @@ def _day(match: re.Match[str]) -> date | None:
 
 # --- links and paths ----------------------------------------------------------------------------------------------
 
-_CODE = re.compile(r"`(?<!``)([^`\n]++(?:\n(?!\r?\n)[^`\n]++)*+)`(?!`)")
-_LINK = re.compile(
+_CODE = r"`(?<!``)([^`\n]++(?:\n(?!\r?\n)[^`\n]++)*+)`(?!`)"
+_LINK = (
     r"\[\[(?P<wiki>[^\s\[\]|#][^\[\]|#\n]*+)(?:[|#][^\[\]\n]*+)?\]\]"
     r"|\]\([ \t]*<?(?P<path>(?![/#])[^()\s<>#?:]+\.md)(?:#[^()\s<>]*)?>?(?:[ \t]+[\"'(][^\n]{0,200}?)?[ \t]*\)"
 )
-_PATH = re.compile(r"([^\s:#'\"=,;|\\!?&^<>%]++)(?:::\S*|:[0-9]+(?:[-:,][0-9]+)*:?|\#L[0-9]+(?:-L?[0-9]+)?)?")
-_LETTER = re.compile(r"[^\W\d_]")
+_PATH = r"([^\s:#'\"=,;|\\!?&^<>%]++)(?:::\S*|:[0-9]+(?:[-:,][0-9]+)*:?|\#L[0-9]+(?:-L?[0-9]+)?)?"
+_LETTER = r"[^\W\d_]"
 _EXTENSIONS = frozenset(
     "astro bash bat c cc cfg cjs clj conf cpp cs css csv cts cxx dart ex exs go gradle graphql groovy h hpp htm html"
     " ini ipynb java jl js json json5 jsonc jsonl jsx kt kts less lock lua md mdx mjs mts php pl proto ps1 py pyi pyx"
@@ -307,8 +311,8 @@ def links(body: str) -> tuple[str, ...]:
         return ()
     text = _without_fences(body)
     if "`" in text:
-        text = _CODE.sub("", text)
-    return tuple(dict.fromkeys((match["wiki"] or match["path"]).strip() for match in _LINK.finditer(text)))
+        text = re.sub(_CODE, "", text)
+    return tuple(dict.fromkeys((match["wiki"] or match["path"]).strip() for match in re.finditer(_LINK, text)))
 
 
 def mentions(body: str) -> tuple[str, ...]:
@@ -316,7 +320,7 @@ def mentions(body: str) -> tuple[str, ...]:
     if "`" not in body:
         return ()
     found: dict[str, None] = {}
-    for code in dict.fromkeys(_CODE.findall(_without_fences(body))):
+    for code in dict.fromkeys(re.findall(_CODE, _without_fences(body))):
         if ("/" in code or "." in code or code in _KNOWN_NAMES) and (path := _path(code)):
             found[path] = None
             if len(found) == MOST_MENTIONS:
@@ -326,12 +330,12 @@ def mentions(body: str) -> tuple[str, ...]:
 
 def _path(code: str) -> str | None:
     """Return the path that a piece of inline code is, if it is one."""
-    match = _PATH.fullmatch(code.strip())
+    match = re.fullmatch(_PATH, code.strip())
     if match is None:
         return None
     path = match[1]
     if "/" in path:
-        return path if _LETTER.search(path) else None
+        return path if re.search(_LETTER, path) else None
     stem, _, extension = path.rpartition(".")
     known = path in _KNOWN_NAMES or (extension.lower() in _EXTENSIONS and stem.strip("*."))
     return path if known else None

@@ -14,14 +14,14 @@ LONGEST_AGENT = 64
 
 _STORE = "agents-memory"
 _ARCHIVE = ".store/archive/"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]"
+_RESERVED = r"(?i)(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?"
 # Letters and marks that show nothing: two names that look alike must not be two agents.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])")
-_ISO_TIME = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt \t][0-9:., \t+Zz-]*)?")
+_INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+_DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])"
+_ISO_TIME = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt \t][0-9:., \t+Zz-]*)?"
 # Eight digits are a date only where they stand alone and name a day somebody could have written a memory on.
-_COMPACT_DATE = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})(?=[-_. ]|$)")
+_COMPACT_DATE = r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})(?=[-_. ]|$)"
 
 
 def topic_slug(topic: str) -> str:
@@ -41,7 +41,7 @@ def topic_slug(topic: str) -> str:
     ).strip("-")  # fmt: skip
     if not slug:
         return f"memory-{hashlib.sha256(topic.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
-    return f"{slug}-memory" if _RESERVED.fullmatch(slug) else slug
+    return f"{slug}-memory" if re.fullmatch(_RESERVED, slug) else slug
 
 
 def check_agent(agent: str) -> str:
@@ -58,11 +58,11 @@ def check_agent(agent: str) -> str:
         wrong = f"is longer than {LONGEST_AGENT} characters"
     elif not _is_letter_or_digit(name[0]):
         wrong = "does not start with a letter or digit"
-    elif any(not _may_follow(c) for c in name) or _INVISIBLE.search(name):
+    elif any(not _may_follow(c) for c in name) or re.search(_INVISIBLE, name):
         wrong = "has characters other than letters, digits, '.', '_' and '-'"
     elif name.endswith("."):
         wrong = "ends in '.'"
-    elif _RESERVED.fullmatch(name) or name == _STORE:
+    elif re.fullmatch(_RESERVED, name) or name == _STORE:
         wrong = "is reserved by Windows" if name != _STORE else "is the name of the store"
     if wrong:
         shown = ascii(name[:LONGEST_AGENT])
@@ -118,7 +118,7 @@ def reference(text: str, *, agent: str | None = None) -> str:
         InvalidInput: It is empty, a folder, or leads out of the store.
     """
     target = _unwrapped(text.strip(" \t\r\n"))
-    if not target or _CONTROL.search(target):
+    if not target or re.search(_CONTROL, target):
         raise _unusable(text, "is empty" if not target else "holds control characters")
     if "\\" in target:
         raise _unusable(text, "has a backslash")
@@ -173,7 +173,7 @@ def date_in(stem: str) -> date | None:
 
 def _dated(stem: str) -> tuple[date | None, int]:
     """Return the leading date and its length."""
-    match = _DATE.match(stem) or _COMPACT_DATE.match(stem)
+    match = re.match(_DATE, stem) or re.match(_COMPACT_DATE, stem)
     if match is None:
         return None, 0
     year, month, day = match.groups()
@@ -186,7 +186,7 @@ def _dated(stem: str) -> tuple[date | None, int]:
 def iso_day(text: str) -> date | None:
     """Return the day of an ISO date or time, as forgiving as YAML: `2026-3-2` and `2026-03-02 10:00 +2` are fine."""
     try:
-        if match := _ISO_TIME.fullmatch(text.strip()):
+        if match := re.fullmatch(_ISO_TIME, text.strip()):
             return date(*map(int, match.groups()))
         return datetime.fromisoformat(text.strip()).date()
     except ValueError:

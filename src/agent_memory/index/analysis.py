@@ -42,7 +42,7 @@ _LINE_NUMBER = re.compile(r"(?:[:#]L?\d+)+$")
 _LEVELS = re.compile(r"[/:@#\\]+")
 _PART = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WIDE = re.compile(
+_WIDE = (  # compiled by the first text that is not ASCII
     r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 _APOSTROPHE = re.compile(r"['\u2019](?:s\b)?")
@@ -86,7 +86,7 @@ def _words(part: str) -> list[str]:
     for piece in _CAMEL.split(part):
         folded = fold(piece)
         at = 0
-        for wide in _WIDE.finditer(folded):
+        for wide in () if folded.isascii() else re.finditer(_WIDE, folded):
             pieces += _PART.findall(folded[at : wide.start()])
             pieces.append(wide.group())
             at = wide.end()
@@ -113,10 +113,10 @@ def _compound(text: str) -> tuple[list[str], list[str]]:
     plain = set(words)
     stems: list[str] = []
     exact: list[str] = []
-    if fold(text) not in plain and not _WIDE.search(text):
+    if fold(text) not in plain and (text.isascii() or not re.search(_WIDE, text)):
         stems += [token[:LONGEST] for token in _wholes(text) if token and token not in plain]
     for word in words:
-        if _WIDE.match(word):
+        if not word.isascii() and re.match(_WIDE, word):
             stems += _wide_tokens(word)
         elif word not in STOP_WORDS:
             written = word[:LONGEST]

@@ -9,7 +9,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agent_memory.errors import FolderVanished, InvalidInput, NotFound, StorageFailed
@@ -211,7 +210,7 @@ class LiveIndex:
             return formats.parse(Stat(path, len(data), time.time_ns(), time.time_ns(), 0), data).memory
         parsed = formats.parse(stat, data)
         note = self.note(prepare_memory(stat, data, parsed.memory, parsed.problems), old=old, locked=locked)
-        return replace(parsed.memory, notes=(note,)) if note else parsed.memory
+        return parsed.memory._replace(notes=(note,)) if note else parsed.memory
 
     def move(self, path: str, target: str) -> str:
         """Move a file to `target`, or beside it where that name is taken, index it there, and return its new path.

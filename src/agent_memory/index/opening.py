@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent_memory.errors import StorageFailed
@@ -39,7 +39,7 @@ def replace_index(
             told = "" if problem.missing else f"{why}; it was rebuilt from the files"
             return Opened(
                 index=Index.open(folder.root / INDEX, timeout=timeout),
-                report=replace(report, rebuilt=why),
+                report=report._replace(rebuilt=why),
                 fallback=told,
             )
         except (IndexUnusable, StorageFailed, Busy, sqlite3.Error, OSError) as error:

@@ -13,8 +13,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_memory.errors import FolderVanished, InvalidInput, Unreadable
 from agent_memory.files.folder import Folder
@@ -41,8 +40,7 @@ Entry = tuple[str, int, int, int, int, int, str]
 """(path, size, mtime_ns, ctime_ns, inode, settled, fingerprint), as `Index.entries` gives it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(NamedTuple):
     """How the disk differs from the index, as far as stat can tell.
 
     Attributes:

@@ -6,7 +6,6 @@ They stand apart from the others so that a search for a few words need not load 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent_memory.index.where import STREAMS, Where
@@ -29,9 +28,19 @@ class Clause(ABC):
         """Return the condition as SQL; its values go into `sql.parameters`."""
 
 
-@dataclass(frozen=True, slots=True)
 class Everything(Clause):
     """Holds for every memory."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Everything()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Everything)
+
+    def __hash__(self) -> int:
+        return hash(Everything)
 
     def matches(self, document: Document) -> bool:  # noqa: ARG002
         """Always."""
@@ -42,11 +51,22 @@ class Everything(Clause):
         return "1"
 
 
-@dataclass(frozen=True, slots=True)
 class Words(Clause):
     """At least one of the tokens occurs."""
 
-    tokens: tuple[str, ...]
+    __slots__ = ("tokens",)
+
+    def __init__(self, tokens: tuple[str, ...]) -> None:
+        self.tokens = tokens
+
+    def __repr__(self) -> str:
+        return f"Words(tokens={self.tokens!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and other.tokens == self.tokens
+
+    def __hash__(self) -> int:
+        return hash(self.tokens)
 
     def matches(self, document: Document) -> bool:
         """Whether one of the tokens is a stem of the document."""

@@ -14,8 +14,8 @@ On `team-world` every second memory with 70 % of the best score matters for the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from agent_memory.errors import InvalidInput, MemoryStoreError
 from agent_memory.model import Briefed, Briefing, Changed, Form, Hit, Named, Record, SearchResult
@@ -41,8 +41,7 @@ _NOTHING = "\nNo recorded note was found to be relevant to this task.\n"
 _ALSO = "\n## Recorded as well\n\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """For whom a briefing is, and how large it may be.
 
     Attributes:
@@ -57,8 +56,7 @@ class Request:
     budget_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class Around(NamedTuple):
     """What is handed over beside the memories that were found.
 
     Attributes:
@@ -71,7 +69,7 @@ class Around:
     documents: Sequence[Named] = ()
     answers: Sequence[Record] = ()
     questions: Sequence[Record] = ()
-    changed: Mapping[int, Mapping[str, Changed]] = field(default_factory=dict)
+    changed: Mapping[int, Mapping[str, Changed]] = {}
 
 
 def tokens_of(text: str) -> int:
@@ -172,7 +170,6 @@ def _left_out(ids: Sequence[str], room: int) -> str:
 # -- one memory -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, kw_only=True)
 class _Piece:
     """What is handed over of one memory.
 
@@ -181,13 +178,22 @@ class _Piece:
         forms: What it may become, the best first.
     """
 
-    record: Record
-    why: str
-    score: float = 0.0
-    also: tuple[Record, ...] = ()
-    form: Form | None = None
-    text: str = ""
-    forms: Mapping[Form, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        record: Record,
+        *,
+        why: str,
+        score: float = 0.0,
+        also: tuple[Record, ...] = (),
+        forms: Mapping[Form, str] | None = None,
+    ) -> None:
+        self.record = record
+        self.why = why
+        self.score = score
+        self.also = also
+        self.forms = forms or {}
+        self.form: Form | None = None
+        self.text = ""
 
 
 def _given(pieces: Iterable[_Piece], room: int) -> int:
@@ -202,8 +208,7 @@ def _given(pieces: Iterable[_Piece], room: int) -> int:
     return used
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pack:
+class _Pack(NamedTuple):
     """Gives memories their forms, each within a room."""
 
     read: Callable[[Record], str]

@@ -26,14 +26,14 @@ class Days(NamedTuple):
     last: date | None
 
 
-_TOKEN = re.compile(
+_LEXEME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])|[0-9]{4}-?q[1-4](?![0-9])|[0-9]{4}-?w[0-9]{2}(?![0-9])"
     r"|[0-9]{4}-[0-9]{2}(?![0-9])|[0-9]+|[a-z][a-z0-9]*|[<>]=?|=|\.\.|[\[\]{}*]"
 )
-_NUMBERED = re.compile(
+_NUMBERED = (
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?|-?(?P<quarter>q[1-4])|-?w(?P<week>[0-9]{2}))?"
 )
-_GAP = re.compile(r"[\s_,-]*")
+_GAP = r"[\s_,-]*"
 _MONTHS = "january february march april may june july august september october november december".split()
 _NAMED = {
     **{name: (i, 1) for i, name in enumerate(_MONTHS, 1)},
@@ -90,7 +90,7 @@ def _split(text: str) -> list[str]:
     words: list[str] = []
     at = _end_of_gap(lowered, 0)
     while at < len(lowered):
-        match = _TOKEN.match(lowered, at)
+        match = re.compile(_LEXEME).match(lowered, at)
         if not match:
             raise ValueError(text)
         words.append(match.group())
@@ -99,7 +99,7 @@ def _split(text: str) -> list[str]:
 
 
 def _end_of_gap(text: str, at: int) -> int:
-    match = _GAP.match(text, at)
+    match = re.compile(_GAP).match(text, at)
     return match.end() if match else at
 
 
@@ -195,7 +195,7 @@ def _day(day: int, month: int, year: list[str], today: date) -> _Span:
 
 def _numbered(text: str) -> _Span:
     """`2026`, `2026-03`, `2026-03-02`, `2026-q1` or `2026-w10`."""
-    match = _NUMBERED.fullmatch(text)
+    match = re.fullmatch(_NUMBERED, text)
     if not match:
         raise ValueError(text)
     year = int(match["year"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from agent_memory.index.analysis import fold, stems_of
@@ -18,30 +17,28 @@ Kind = Literal["heading", "text", "item", "code", "table"]
 
 GAP = "\u2026"
 
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)")
-_ITEM = re.compile(r" {0,3}(?:[-*+]|[0-9]{1,9}[.)]|[a-z]\))(?:[ \t]|$)")
-_FINISHED = re.compile(r"[.!?\u3002\u2026][\"')\]*_`]*\Z")
-_FENCE = re.compile(r"(?:[ \t]|>|[-*+][ \t]|[0-9]{1,9}[.)][ \t])*(`{3,}|~{3,})")
-_UNDERLINE = re.compile(r" {0,3}(?:={2,}|-{2,})[ \t]*")
-_RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}")
+_ATX = r" {0,3}(#{1,6})(?:[ \t]+|$)"
+_ITEM = r" {0,3}(?:[-*+]|[0-9]{1,9}[.)]|[a-z]\))(?:[ \t]|$)"
+_FINISHED = r"[.!?\u3002\u2026][\"')\]*_`]*\Z"
+_FENCE = r"(?:[ \t]|>|[-*+][ \t]|[0-9]{1,9}[.)][ \t])*(`{3,}|~{3,})"
+_UNDERLINE = r" {0,3}(?:={2,}|-{2,})[ \t]*"
+_RULE = r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}"
 _LABEL = (
     r"update[ds]?|correct(?:ion|ed)|edit(?:ed)?|obsolete|outdated|superseded|revoked|withdrawn"
     r"|\u043e\u0431\u043d\u043e\u0432\u043b\u0435\u043d\u043e"
 )
-_CORRECTS = re.compile(rf"(?:\A|\n\n)[\W_]*(?:{_LABEL})\b", re.IGNORECASE)
-_TAKES_BACK = re.compile(
-    rf"[\W_]*(?:{_LABEL}|but|however|except|unless|instead|yet|although|only|not|no|never|so|therefore|since then|later"
-    r"|meanwhile|(?:that|this|it|which) (?:was|is|were)"
-    r"|\u043d\u043e|\u043e\u0434\u043d\u0430\u043a\u043e|\u043d\u0435)\b",
-    re.IGNORECASE,
+_CORRECTS = rf"(?i)(?:\A|\n\n)[\W_]*(?:{_LABEL})\b"
+_TAKES_BACK = (
+    rf"(?i)[\W_]*(?:{_LABEL}|but|however|except|unless|instead|yet|although|only|not|no|never|so|therefore|since then"
+    r"|later|meanwhile|(?:that|this|it|which) (?:was|is|were)"
+    r"|\u043d\u043e|\u043e\u0434\u043d\u0430\u043a\u043e|\u043d\u0435)\b"
 )
-_SENTENCE = re.compile(r"(?<=[.!?\u3002])[\"')\]*_]*\s+(?=[\"'(\[*_`]*[^\W_a-z])")
-_ASKED = re.compile(r"\?[\W_]*\Z")
-_ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|approx|incl|no|nr|fig|resp|\w)\.$", re.IGNORECASE)
-_STRESSED = re.compile(
-    r"\*\*\S|\A[\W_]*(?:decision|decided|rule|now|cause|fix|result|answer|conclusion"
-    r"|\u0440\u0435\u0448\u0435\u043d\u0438\u0435)\b",
-    re.IGNORECASE,
+_SENTENCE = r"(?<=[.!?\u3002])[\"')\]*_]*\s+(?=[\"'(\[*_`]*[^\W_a-z])"
+_ASKED = r"\?[\W_]*\Z"
+_ABBREVIATED = r"(?i)\b(?:e\.g|i\.e|etc|vs|cf|approx|incl|no|nr|fig|resp|\w)\.$"
+_STRESSED = (
+    r"(?i)\*\*\S|\A[\W_]*(?:decision|decided|rule|now|cause|fix|result|answer|conclusion"
+    r"|\u0440\u0435\u0448\u0435\u043d\u0438\u0435)\b"
 )
 _PLACE = (0.2, 0.15, 0.0)  # what the first, the second and every other part of running text is worth
 _STRESS = 0.15
@@ -98,8 +95,8 @@ def summary(body: str, weights: Mapping[str, float], room: int, *, opening: int 
     given = parts(body)
     chosen: set[int] = set()
     texts = [i for i, part in enumerate(given) if part.kind in ("text", "item")]
-    first = [i for i in texts[:opening] if _FINISHED.search(given[i].text)]
-    for i in (*first, *(i for i, part in enumerate(given) if _CORRECTS.search(part.text))):
+    first = [i for i in texts[:opening] if re.search(_FINISHED, given[i].text)]
+    for i in (*first, *(i for i, part in enumerate(given) if re.search(_CORRECTS, part.text))):
         chosen = _with(given, chosen, i, room * 2 // 3)
     worth = [_worth(part.text, weights) for part in given]
     total = sum(weights.values()) or 1.0
@@ -133,12 +130,12 @@ def sentence(body: str, weights: Mapping[str, float]) -> str:
 # -- taking apart -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class _Block:
-    kind: Kind
-    lines: list[str]
-    before: str = "\n\n"
-    level: int = 0
+    def __init__(self, kind: Kind, lines: list[str], before: str, level: int) -> None:
+        self.kind = kind
+        self.lines = lines
+        self.before = before
+        self.level = level
 
     @property
     def text(self) -> str:
@@ -158,16 +155,16 @@ def _blocks(lines: Sequence[str]) -> Iterator[_Block]:
             blank = True
             continue
         kind, level = _kind(line, block, blank=blank)
-        opened = _FENCE.match(line)
+        opened = re.match(_FENCE, line)
         if block and kind is None:
             block.lines += [*[""] * blank, line]
         else:
             if block and block.text:
                 yield block
             block = _Block(kind or "text", [line], "\n\n" if blank or block is None else "\n", level)
-        if block.kind == "text" and len(block.lines) == 2 and _UNDERLINE.fullmatch(line):
+        if block.kind == "text" and len(block.lines) == 2 and re.fullmatch(_UNDERLINE, line):
             block.kind, block.level = "heading", 1 if "=" in line else 2
-        elif _RULE.fullmatch(line) and len(block.lines) == 1:
+        elif re.fullmatch(_RULE, line) and len(block.lines) == 1:
             block.lines.clear()
         fence, blank = opened[1] if opened and "`" not in line[opened.end() :] else "", False
     if block and block.text:
@@ -178,15 +175,15 @@ def _kind(line: str, block: _Block | None, *, blank: bool) -> tuple[Kind | None,
     """Return what a line begins, or None where it goes on with the block that is open."""
     indented = line[0] in " \t"
     within = block.kind if block and block.lines else None
-    heading = _ATX.match(line)
+    heading = re.match(_ATX, line)
     same: Kind | None = None
     if within == "item" and indented and (not blank or line.startswith(("  ", "\t"))):
         return None, 0
     if heading:
         return "heading", len(heading[1])
-    if _FENCE.match(line) and not _ITEM.match(line):
+    if re.match(_FENCE, line) and not re.match(_ITEM, line):
         same = "code"
-    elif _ITEM.match(line) and not _RULE.fullmatch(line):
+    elif re.match(_ITEM, line) and not re.fullmatch(_RULE, line):
         same = "item"
     elif line.lstrip().startswith("|"):
         same = None if within == "table" and not blank else "table"
@@ -205,8 +202,8 @@ def _glued(blocks: Iterable[_Block]) -> Iterator[_Block]:
             last
             and last.kind in ("text", "item", "code")
             and (
-                (block.kind in ("code", "table") and last.kind != "code" and not _FINISHED.search(last.text))
-                or (block.kind == "text" and last.kind != "code" and _TAKES_BACK.match(block.text))
+                (block.kind in ("code", "table") and last.kind != "code" and not re.search(_FINISHED, last.text))
+                or (block.kind == "text" and last.kind != "code" and re.match(_TAKES_BACK, block.text))
             )
         ):
             last.lines += [*[""] * (len(block.before) - 1), *block.lines]
@@ -224,7 +221,7 @@ def _lead(found: Sequence[Part], kind: Kind) -> tuple[int, ...]:
     if kind != "item" or not found:
         return ()
     last = found[-1]
-    if last.kind == "text" and not _FINISHED.search(last.text):
+    if last.kind == "text" and not re.search(_FINISHED, last.text):
         return (len(found) - 1,)
     return tuple(i for i in last.needs if found[i].kind == "text") if last.kind == "item" else ()
 
@@ -235,11 +232,11 @@ def _sentences(text: str) -> list[str]:
         return [text]
     found: list[str] = []
     at = 0
-    for gap in _SENTENCE.finditer(text):
+    for gap in re.finditer(_SENTENCE, text):
         said = text[at : gap.start()]
-        whole = not _ABBREVIATED.search(said) and said.count("`") % 2 == 0 and said.count("(") == said.count(")")
-        whole = whole and not _ASKED.search(said)  # a question stays with its answer
-        if whole and gap[0].count("\n") < 2 and not _TAKES_BACK.match(text, gap.end()):
+        whole = not re.search(_ABBREVIATED, said) and said.count("`") % 2 == 0 and said.count("(") == said.count(")")
+        whole = whole and not re.search(_ASKED, said)  # a question stays with its answer
+        if whole and gap[0].count("\n") < 2 and not re.compile(_TAKES_BACK).match(text, gap.end()):
             found.append(text[at : gap.end()].rstrip())
             at = gap.end()
     return [*found, text[at:]]
@@ -264,7 +261,7 @@ def _priors(given: Sequence[Part], total: float) -> list[float]:
     found = []
     for part in given:
         running = part.kind in ("text", "item")
-        stress = _STRESS if _STRESSED.search(part.text) else 0.0
+        stress = _STRESS if re.search(_STRESSED, part.text) else 0.0
         found.append(total * ((_PLACE[min(place, 2)] if running else 0.0) + stress))
         place += running
     return found

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from agent_memory.model import Term
 from agent_memory.recall.ranking import Scored
@@ -60,4 +59,4 @@ def _raised(scored: Scored, stands: float, unit: float) -> Scored:
         return scored
     note = f"{stands:.1f} standard deviations nearer in meaning than the mean of all memories"
     terms = (Term(name="meaning", field="semantic", value=gain, note=note), *scored.terms)
-    return replace(scored, score=scored.score + gain, terms=terms)
+    return scored._replace(score=scored.score + gain, terms=terms)

@@ -35,7 +35,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
 from typing import Literal, NamedTuple
@@ -73,7 +72,7 @@ _TURNS = tuple(
 )  # fmt: skip
 """Stems as they stand in the index, where function words are dropped: `no longer` is `longer`."""
 
-_REPORT = re.compile(
+_REPORT = (
     r"(?:\d{4}-\d\d-\d\d-)?(?:(?:(?:day|week|work|session)-)?(?:logs?|notes|numbers|status|standup|diary|minutes)(?:-\d+)*$"
     r"|(?:session-log|status|standup|handoff|handover|question|answer)-)"
 )
@@ -81,8 +80,7 @@ _REPORT = re.compile(
 _REPORT_TYPES = frozenset(("handoff", "consult", "digest"))
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(NamedTuple):
     """What is compared of one memory.
 
     Attributes:
@@ -209,7 +207,7 @@ def _gap(earlier: Traits, later: Traits) -> float:
 
 def _is_report(path: str, type_: list[str]) -> bool:
     stem = path.rpartition("/")[2].removesuffix(".md")
-    return not _REPORT_TYPES.isdisjoint(type_) or _REPORT.match(stem) is not None
+    return not _REPORT_TYPES.isdisjoint(type_) or re.match(_REPORT, stem) is not None
 
 
 def _beginning(candidate: Candidate) -> list[str]:

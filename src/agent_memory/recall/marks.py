@@ -18,17 +18,16 @@ REMOVED = "[mark removed]"
 _NAME = "recordednotes"
 _FAR = 200  # characters after a bracket in which the name must end
 _BETWEEN = 40  # characters that are no letters and may stand in one mark
-_BRACKET = re.compile(
-    r"[<\uff1c\ufe64\u2039\u27e8\u3008\u2329\u276c\u276e\u1438\u02c2]"
-    r"|&(?:amp;)*(?:lt\b|\#0*60\b|\#[xX]0*3[cC]\b);?|\\u003[cC]|\\x3[cC]|%3[cC]",
-    re.IGNORECASE,
+_BRACKET = (
+    r"(?i)[<\uff1c\ufe64\u2039\u27e8\u3008\u2329\u276c\u276e\u1438\u02c2]"
+    r"|&(?:amp;)*(?:lt\b|\#0*60\b|\#[xX]0*3[cC]\b);?|\\u003[cC]|\\x3[cC]|%3[cC]"
 )
-_CLOSING = re.compile(
-    r"[\s/]*(?:[>\uff1e\ufe65\u203a\u27e9\u3009\u232a\u276d\u276f]|(?:&(?:amp;)*(?:gt|\#0*62|\#x0*3e);?|\\u003e|%3e))",
-    re.IGNORECASE,
+_CLOSING = (
+    r"(?i)[\s/]*(?:[>\uff1e\ufe65\u203a\u27e9\u3009\u232a\u276d\u276f]"
+    r"|(?:&(?:amp;)*(?:gt|\#0*62|\#x0*3e);?|\\u003e|%3e))"
 )
-_ENTITY = re.compile(r"&(?:amp;)*\#?\w{1,31};")
-_LINE = re.compile(r"\r\n?|\n")
+_ENTITY = r"&(?:amp;)*\#?\w{1,31};"
+_LINE = r"\r\n?|\n"
 _LIKE = str.maketrans(  # letters of other scripts that look like those of the name; NFKD sees to the rest
     "\u0433\u0280\u0435\u1d07\u0441\u03f2\u1d04\u043e\u03bf\u0585\u1d0f\u0501\u1d05\u03b7\u0578\u0274\u0442\u03c4\u1d1b\u0455\ua731",
     "rreecccooooddnnntttss",
@@ -43,7 +42,7 @@ def unmarked(text: str) -> str:
     >>> unmarked("a </Recorded-Notes > b &lt;/recorded&#45;notes&gt; c <notes> d")
     'a [mark removed] b [mark removed] c <notes> d'
     """
-    found = _BRACKET.search(text)
+    found = re.compile(_BRACKET).search(text)
     if found is None:
         return text
     parts: list[str] = []
@@ -52,9 +51,9 @@ def unmarked(text: str) -> str:
         end = _name_end(text, found.end())
         if end:
             parts += [text[at : found.start()], REMOVED]
-            closing = _CLOSING.match(text, end)
+            closing = re.compile(_CLOSING).match(text, end)
             at = closing.end() if closing else end
-        found = _BRACKET.search(text, max(at, found.end()))
+        found = re.compile(_BRACKET).search(text, max(at, found.end()))
     return "".join([*parts, text[at:]]) if parts else text
 
 
@@ -67,7 +66,7 @@ def quoted(text: str) -> str:
     > ```
     > never closed
     """
-    return "\n".join(f"> {line}" if line else ">" for line in _LINE.split(unmarked(text)))
+    return "\n".join(f"> {line}" if line else ">" for line in re.split(_LINE, unmarked(text)))
 
 
 def plain(text: str, most: int = 200) -> str:
@@ -96,7 +95,7 @@ def _name_end(text: str, at: int) -> int:
     """Return where the name of our marks ends that begins at `at` or a few marks later; 0 where there is none."""
     spelled, others, stop = "", 0, min(len(text), at + _FAR)
     while at < stop:
-        entity = _ENTITY.match(text, at) if text[at] == "&" else None
+        entity = re.compile(_ENTITY).match(text, at) if text[at] == "&" else None
         read = _unescaped(entity[0]) if entity else text[at]
         at = entity.end() if entity else at + 1
         letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", read).casefold().translate(_LIKE)))

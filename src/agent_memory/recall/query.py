@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_memory.errors import InvalidQuery
 from agent_memory.index.analysis import analyse
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A parsed query.
 
     Attributes:
@@ -72,8 +70,8 @@ def parse(text: str, *, today: date) -> Query:
         raise InvalidQuery(
             f"the query has {len(text):,} characters", position=MAX_CHARACTERS, hint=f"at most {MAX_CHARACTERS:,}"
         )
-    clean = _CONTROL.sub(" ", text)
-    if not _SYNTAX.search(clean):
+    clean = re.sub(_CONTROL, " ", text)
+    if not re.search(_SYNTAX, clean):
         return plain(text)
     from agent_memory.recall import parser  # noqa: PLC0415  Whoosh takes a while to import
 
@@ -82,21 +80,18 @@ def parse(text: str, *, today: date) -> Query:
 
 def plain(text: str) -> Query:
     """Return the query for any of the words of `text`, in which nothing is syntax."""
-    found = analyse(_CONTROL.sub(" ", text))
+    found = analyse(re.sub(_CONTROL, " ", text))
     tokens = _unique(found.stems)
     return Query(text, Words(tokens) if tokens else Everything(), tokens, _unique(found.exact))
 
 
 # Control characters and halves of surrogate pairs, which no database takes.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SYNTAX = re.compile(
-    r"""["()*~] | :(?!\s|$)             # phrases, groups, patterns, fields
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+_SYNTAX = r"""(?x)["()*~] | :(?!\s|$)             # phrases, groups, patterns, fields
       | \?(?![?!.,;:]*(?:\s|$))        # a question mark inside a word; at its end it is punctuation
       | (?<!\S)(?:\+(?=[^\s+])|-(?=[^\s-]))   # +must, -not, but no --flag
       | (?<!\S)(?:AND|OR|NOT)(?!\S)
-    """,
-    re.VERBOSE,
-)
+    """
 
 
 def _unique(tokens: Iterable[str]) -> tuple[str, ...]:

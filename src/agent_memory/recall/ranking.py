@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from agent_memory.model import Term
 
@@ -31,8 +31,7 @@ EXACT = 0.1
 """Addition for the written form, as a share of the word's weight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(NamedTuple):
     """What the words weigh: numbers over the whole index.
 
     Attributes:
@@ -53,7 +52,6 @@ class Statistics:
         return math.log(1 + (self.memories - n + 0.5) / (n + 0.5))
 
 
-@dataclass(frozen=True)
 class Candidate:
     """The tokens of one memory, space-separated.
 
@@ -64,12 +62,13 @@ class Candidate:
         exact: Written forms that differ from their stems.
     """
 
-    number: int
-    path: str
-    title: str
-    about: str
-    passages: tuple[str, ...]
-    exact: str
+    def __init__(self, number: int, path: str, title: str, about: str, passages: tuple[str, ...], exact: str) -> None:
+        self.number = number
+        self.path = path
+        self.title = title
+        self.about = about
+        self.passages = passages
+        self.exact = exact
 
     @cached_property
     def words(self) -> tuple[list[str], list[str], list[list[str]]]:
@@ -83,8 +82,7 @@ class Candidate:
         return frozenset[str]().union(title, about, *passages)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A candidate's score.
 
     Attributes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -35,8 +34,7 @@ class Handed(NamedTuple):
     form: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The record of a briefing.
 
     Attributes:
@@ -63,25 +61,23 @@ class Receipt:
     arms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
+class Feedback(NamedTuple):
     """What an agent says of the memories it was handed.
 
     Attributes:
         receipt: Id of the receipt.
+        at: When, as an ISO time with its offset.
         used: Ids of memories that helped.
         wrong: Ids of memories that were not true or not fit for the task.
-        at: When, as an ISO time with its offset.
     """
 
     receipt: str
+    at: str
     used: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
-    at: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """A receipt and what came of it; the last word on each memory counts.
 
     Attributes:
@@ -94,8 +90,7 @@ class Judged:
     hidden: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handover:
+class Handover(NamedTuple):
     """One briefing in which a memory was handed over.
 
     Attributes:
@@ -141,7 +136,7 @@ def receipt_for(briefing: Briefing, *, task: str, budget: int, at: datetime, arm
         arms=tuple(arms),
     )
     content = line_of(receipt).encode("utf-8", "backslashreplace")
-    return replace(receipt, id=hashlib.sha256(content).hexdigest()[:12])
+    return receipt._replace(id=hashlib.sha256(content).hexdigest()[:12])
 
 
 def iso_time(at: datetime) -> str:
@@ -170,8 +165,7 @@ def month_of(at: str) -> str:
 
 def line_of(value: Receipt | Feedback) -> str:
     """Return a receipt or feedback as one line of JSON."""
-    fields = {name: getattr(value, name) for name in value.__slots__}
-    return json.dumps({"version": VERSION, **fields}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps({"version": VERSION, **value._asdict()}, ensure_ascii=False, separators=(",", ":"))
 
 
 def quoted(text: str) -> bytes:
@@ -313,8 +307,7 @@ def judged(
 
 def without(receipt: Receipt, hidden: Collection[str]) -> Receipt:
     """Return a receipt without the names of some memories."""
-    return replace(
-        receipt,
+    return receipt._replace(
         memories=tuple(handed for handed in receipt.memories if handed.id not in hidden),
         left_out=tuple(id_ for id_ in receipt.left_out if id_ not in hidden),
         private=tuple(id_ for id_ in receipt.private if id_ not in hidden),

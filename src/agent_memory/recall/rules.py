@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 
 from agent_memory.model import Term
@@ -146,7 +145,7 @@ def _raised(scored: Scored, gain: float, rule: str) -> Scored:
     if not gain:
         return scored
     terms = (*scored.terms, Term(name=rule, field="rule", value=gain))
-    return replace(scored, score=scored.score + gain, terms=terms)
+    return scored._replace(score=scored.score + gain, terms=terms)
 
 
 def _sorted(scored: Iterable[Scored]) -> list[Scored]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_memory.errors import NotFound, Unreadable
 from agent_memory.index import lookup, postings
@@ -29,8 +28,7 @@ Reader = Callable[[Record], str]
 """Gives the body of a memory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What a search is asked for; the arguments of `MemoryStore.search`.
 
     Whoever names an agent reads as that agent: its private memories are found as well.
@@ -80,8 +78,7 @@ def select(index: Index, request: Request, *, today: date) -> list[Record]:
     return lookup.records(index, View(request.agent, today), where, sql.parameters)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRequest:
+class TaskRequest(NamedTuple):
     """A task, by whom, as of which day.
 
     Attributes:
@@ -116,8 +113,7 @@ def for_task(index: Index, request: TaskRequest, *, read: Reader, vectors: Vecto
     records = lookup.numbered(index, view, list(same))
     written = {token: word.strip(_MARKS) for word in reversed(text.split()) for token in stems_of(word)}
     hits = [
-        replace(
-            hit,
+        hit._replace(
             terms=tuple(_as_written(term, written) for term in hit.terms),
             also=tuple(records[low] for low, high in same.items() if high == hit.record.number),
         )
@@ -129,8 +125,8 @@ def for_task(index: Index, request: TaskRequest, *, read: Reader, vectors: Vecto
 def _as_written(term: Term, written: Mapping[str, str]) -> Term:
     """Name a term by the task's own word; one that the task does not have came by feedback."""
     if term.name in written:
-        return replace(term, name=written[term.name])
-    return replace(term, field="feedback") if term.field == "memory" else term
+        return term._replace(name=written[term.name])
+    return term._replace(field="feedback") if term.field == "memory" else term
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
@@ -234,7 +230,7 @@ def _hits(
     for hit, scored, body in _readable(index, view, ranked, read):
         heading, start, end, line = postings.passage(index, scored.number, scored.passage)
         cut, highlights = snippet(without_heading(body[start:end]) or hit.record.description, tokens)
-        hits.append(replace(hit, snippet=cut, highlights=highlights, heading=heading, line=line))
+        hits.append(hit._replace(snippet=cut, highlights=highlights, heading=heading, line=line))
     return tuple(hits)
 
 

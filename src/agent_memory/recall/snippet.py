@@ -10,13 +10,13 @@ from agent_memory.index.analysis import fold, stems_of
 WIDTH = 240
 """Characters of a snippet, about."""
 
-_CHUNK = re.compile(r"\S+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_CHUNK = r"\S+"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 
 
 def one_line(text: str) -> str:
     """Return `text` on one line, without control and invisible characters."""
-    return " ".join(_CONTROL.sub(" ", text).split())
+    return " ".join(re.sub(_CONTROL, " ", text).split())
 
 
 def without_heading(text: str) -> str:
@@ -37,7 +37,7 @@ def snippet(text: str, tokens: Collection[str], *, width: int = WIDTH) -> tuple[
     """
     text = one_line(text)
     wanted = set(tokens)
-    chunks = [(m.start(), m.end()) for m in _CHUNK.finditer(text)]
+    chunks = [(m.start(), m.end()) for m in re.finditer(_CHUNK, text)]
     beginnings = re.compile("|".join({re.escape(token[: min(4, max(1, len(token) - 1))]) for token in wanted} or "$"))
     marks = []
     for i, (a, b) in enumerate(chunks):

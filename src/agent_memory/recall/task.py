@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -173,7 +172,7 @@ def _explained(
     if candidate is None:
         return scored
     words = ranking.score(candidate, weights, {}, statistics, explain=True)
-    return replace(scored, terms=(*words.terms, *scored.terms))
+    return scored._replace(terms=(*words.terms, *scored.terms))
 
 
 def _meaning(population: Population, task: str, vectors: Vectors, unit: float) -> Meaning:

@@ -12,7 +12,7 @@ _MONTH = (
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
 )
 _UNIT = r"(?:day|week|month|quarter|year)s?"
-_SPOKEN = re.compile(
+_SPOKEN = (
     rf"\b(?P<iso>(?:19|20)[0-9]{{2}}-[0-9]{{2}}(?:-[0-9]{{2}})?)\b"
     rf"|\b(?:(?P<before>[0-9]{{1,2}})(?:st|nd|rd|th)?(?: of)? )?(?P<month>{_MONTH})"
     rf"(?: (?P<behind>[0-9]{{1,2}})(?:st|nd|rd|th)?\b(?![:.][0-9]))?(?:,? (?P<year>(?:19|20)[0-9]{{2}})\b)?"
@@ -21,7 +21,7 @@ _SPOKEN = re.compile(
     rf"|\b(?P<season>(?<=in )(?:spring|summer|autumn|winter))\b"
     rf"|\b(?P<yesterday>yesterday)\b"
 )
-_PREPOSITION = re.compile(r"\b(?:in|of|since|from|until|till|by|during|before|after|early|late|mid|and|to|last|this) $")
+_PREPOSITION = r"\b(?:in|of|since|from|until|till|by|during|before|after|early|late|mid|and|to|last|this) $"
 
 
 def spoken(text: str, today: date) -> tuple[tuple[date, date], ...]:
@@ -35,7 +35,7 @@ def spoken(text: str, today: date) -> tuple[tuple[date, date], ...]:
     from agent_memory.recall import dates  # noqa: PLC0415  most tasks name no time
 
     found: dict[tuple[date, date], None] = {}
-    for match in _SPOKEN.finditer(text):
+    for match in re.finditer(_SPOKEN, text):
         phrase = _phrase(match, text)
         if phrase:
             try:
@@ -53,6 +53,6 @@ def _phrase(match: re.Match[str], text: str) -> str:
     if not month:
         return match.group()
     day = match["before"] or match["behind"]
-    if month == "May" and not (day or match["year"]) and not _PREPOSITION.search(text[: match.start()]):
+    if month == "May" and not (day or match["year"]) and not re.search(_PREPOSITION, text[: match.start()]):
         return ""  # a verb at the beginning of a sentence
     return " ".join(filter(None, (day, month, match["year"])))

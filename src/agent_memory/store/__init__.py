@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_memory.model import Suggestion, SyncReport
@@ -84,7 +83,7 @@ class MemoryStore(FirstStep, Compacting):
             )
         )
         unused, torn = self._unused(agent)
-        found = replace(found, unused=unused, notes=(*found.notes, *torn))
+        found = found._replace(unused=unused, notes=(*found.notes, *torn))
         if fix and found.differences:
             self._index.rebuild()
         if fix:

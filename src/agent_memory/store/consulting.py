@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -161,7 +160,7 @@ class Consulting(Writing):
     def _answered(self, question: Record, earlier: Record | None, agent: str, text: str) -> Memory:
         """Write the answer, unless it is there already."""
         if earlier and (there := self.show(earlier.id, agent=agent)).body.strip() == text.strip():
-            return replace(there, notes=(f"the answer was there already; {question.id} is closed now",))
+            return there._replace(notes=(f"the answer was there already; {question.id} is closed now",))
         title = f"Answer: {question.name}"
         return self.add(
             agent=agent, topic=title, body=text, type="consultation", to=question.agent, status=ANSWERED,

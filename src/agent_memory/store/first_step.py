@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ ANSWERS = timedelta(days=90)
 """An answer that is older than this comes back no more, whether a receipt says that it was handed over or not."""
 
 _DOCUMENT_BYTES = 1_000_000
-_BRANCH_WORD = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+|[^\W_]+")  # a ticket stays whole
+_BRANCH_WORD = r"[A-Z][A-Z0-9]*-[0-9]+|[^\W_]+"  # a ticket stays whole
 _BRANCH_KINDS = frozenset(
     "fix bugfix hotfix feat feature chore refactor docs test release task wip user users dev main master develop trunk"
     " head dependabot renovate claude codex cursor".split()
@@ -85,8 +84,7 @@ class FirstStep(Consulting, Remembering):
                 questions=tuple(q for q in self.open_consultations(agent) if q.date <= today),
                 changed=changed,
             )
-            found = replace(
-                found,
+            found = found._replace(
                 fallback="; ".join(filter(None, (self._index.fallback, silent))),
                 problems=(*self._index.report.problems, *(card.problems if card else ())),
             )
@@ -94,8 +92,8 @@ class FirstStep(Consulting, Remembering):
             made = briefing.briefing(found, self._body, request, around)
         if not receipt:
             return made
-        return replace(
-            made, receipt=self.leave_receipt(made, task=task, budget=budget, at=self._clock(), arms=made.arms)
+        return made._replace(
+            receipt=self.leave_receipt(made, task=task, budget=budget, at=self._clock(), arms=made.arms)
         )
 
     def rank(self, agent: str | None, task: str, *, now: date | None = None, limit: int = 20) -> tuple[str, ...]:
@@ -148,7 +146,7 @@ class FirstStep(Consulting, Remembering):
         view = View(agent, today)
         known = self._index.read(lambda index: lookup.records(index, view, f"memories.id IN ({marks})", newer))
         seen = {record.id for record in known if record.date <= today}
-        return replace(found, hits=tuple(replace(hit, record=_as_seen(hit.record, seen)) for hit in found.hits))
+        return found._replace(hits=tuple(hit._replace(record=_as_seen(hit.record, seen)) for hit in found.hits))
 
     def _boosts(self) -> dict[str, float]:
         """Return path -> what feedback multiplies a score by, for the memories that agents spoke of."""
@@ -185,7 +183,7 @@ def _as_seen(record: Record, seen: Collection[str]) -> Record:
         status = "superseded" if by else "active"
     elif status == "superseded" and record.superseded_by and not by:
         status = "active"
-    return replace(record, status=status, superseded_by=by)
+    return record._replace(status=status, superseded_by=by)
 
 
 def _text_of(task: str, files: Sequence[str], branch: str, project: Path | None) -> str:
@@ -196,7 +194,7 @@ def _text_of(task: str, files: Sequence[str], branch: str, project: Path | None)
     """
     if not task.strip():
         raise InvalidInput("the task is empty", hint="say what the agent is going to do")
-    words = [word for word in _BRANCH_WORD.findall(branch) if word.lower() not in _BRANCH_KINDS]
+    words = [word for word in re.findall(_BRANCH_WORD, branch) if word.lower() not in _BRANCH_KINDS]
     text = " ".join((task, *(_path_of(file, project) for file in files), *words))
     if len(text) > LONGEST_TASK:
         raise InvalidInput(f"the task has {len(text):,} characters", hint=f"at most {LONGEST_TASK:,}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_memory.errors import InvalidInput
@@ -47,7 +46,7 @@ class Reading(OpenStore):
         request = search.Request(text=query, agent=agent, limit=limit, archived=archived, explain=explain)
         today = self._clock().date()
         result = self._index.read(lambda index: search.search(index, request, today=today, read=self._body))
-        return replace(result, fallback=self._index.fallback, problems=self._index.report.problems)
+        return result._replace(fallback=self._index.fallback, problems=self._index.report.problems)
 
     def show(self, reference: str, *, agent: str | None = None) -> Memory:
         """Return one memory, read from its file; its `status` is the one that holds.
@@ -64,7 +63,7 @@ class Reading(OpenStore):
 
         record = self.record(reference, agent=agent)
         data, stat = self._file_of(record)
-        return replace(formats.parse(stat, data).memory, status=record.status)
+        return formats.parse(stat, data).memory._replace(status=record.status)
 
     def record(self, reference: str, *, agent: str | None = None) -> Record:
         """Return what the index knows of one memory, its place in a chain of supersessions included."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from agent_memory.errors import Conflict, InvalidInput, NotFound, StorageFailed
 from agent_memory.files import ledger, naming
@@ -24,8 +23,7 @@ RECENT = 2000
 """Feedback that ranking listens to at most, so that years of it do not slow a First Step down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipts:
+class Receipts(NamedTuple):
     """What the receipts say, newest first.
 
     Attributes:
@@ -36,8 +34,7 @@ class Receipts:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handovers:
+class Handovers(NamedTuple):
     """In which briefings a memory was handed over, newest first.
 
     Attributes:

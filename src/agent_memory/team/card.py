@@ -10,9 +10,8 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent_memory.errors import InvalidInput
 from agent_memory.files import markdown, naming, simple_yaml
@@ -23,27 +22,25 @@ MOST_READS = 100
 
 _STORE = "agents-memory"
 _NOBODY = frozenset({"none", "nobody", "everybody", "everyone", "anyone", "all", "user", "human", "you", "me", "na"})
-_OPEN = re.compile(r"---[ \t]*\n")
-_CLOSE = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
-_KEY_LINE = re.compile(r"^(name|description|tools|model|lead|tier|peers)[ \t]*:(.*)$", re.MULTILINE)
+_OPEN = r"---[ \t]*\n"
+_CLOSE = r"\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
+_KEY_LINE = r"(?m)^(name|description|tools|model|lead|tier|peers)[ \t]*:(.*)$"
 _MARKS = "()[]{}<>*_,;:\"'!?"
-_NAMED = re.compile(r"`([^`\n]+)`|\]\(<?([^()\s<>#]++)[^()\s<>]*+>?\)|([^\s`\[\]()]+)")
-_OUR_COMMAND = re.compile(r"\s*(?:\$\s*)?memory\s.*--")
-_PROJECT = re.compile(r"\A@?(?:\$CLAUDE_PROJECT_DIR/|\$\{CLAUDE_PROJECT_DIR\}/|(?:\./)+)?")
-_ROLE = re.compile(
-    r"[\s>*+_`-]*+(?:[0-9]{1,9}[.)]\s++[*_`]*+)?"
+_NAMED = r"`([^`\n]+)`|\]\(<?([^()\s<>#]++)[^()\s<>]*+>?\)|([^\s`\[\]()]+)"
+_OUR_COMMAND = r"\s*(?:\$\s*)?memory\s.*--"
+_PROJECT = r"\A@?(?:\$CLAUDE_PROJECT_DIR/|\$\{CLAUDE_PROJECT_DIR\}/|(?:\./)+)?"
+_ROLE = (
+    r"(?i)[\s>*+_`-]*+(?:[0-9]{1,9}[.)]\s++[*_`]*+)?"
     r"(?P<key>reports to you|direct reports|reports to|team lead|lead|peers?|tier)\b"
-    r"[\s*_`]*+(?:[:=\uff1a\u2013\u2014]|-(?=\s))[\s*_]*(?P<value>\S.*)",
-    re.IGNORECASE,
+    r"[\s*_`]*+(?:[:=\uff1a\u2013\u2014]|-(?=\s))[\s*_]*(?P<value>\S.*)"
 )
 _KEYS = {"reports to": "lead", "team lead": "lead", "direct reports": "reports", "reports to you": "reports"}
-_TIER = re.compile(r"(?:tier[\s:#-]{0,3})?([0-9]{1,2})\b", re.IGNORECASE)
-_TIER_IN_HEADING = re.compile(r"(?:^|[(\[,:|\u2013\u2014-]\s*)tier[\s:#-]{0,3}([0-9]{1,2})\b", re.IGNORECASE)
-_REMARK = re.compile(r"\([^()]*\)|\s[\u2013\u2014-]\s.*")
+_TIER = r"(?i)(?:tier[\s:#-]{0,3})?([0-9]{1,2})\b"
+_TIER_IN_HEADING = r"(?i)(?:^|[(\[,:|\u2013\u2014-]\s*)tier[\s:#-]{0,3}([0-9]{1,2})\b"
+_REMARK = r"\([^()]*\)|\s[\u2013\u2014-]\s.*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(NamedTuple):
     """One agent's definition file, read.
 
     Attributes:
@@ -107,8 +104,8 @@ def parse(path: str, text: str) -> Card:
 
 def _front(path: str, text: str, problems: list[Problem]) -> tuple[Mapping[Any, object], str]:
     """Return the keys of the front matter and the text after it."""
-    opened = _OPEN.match(text)
-    closed = _CLOSE.search(text, opened.end() - 1) if opened else None
+    opened = re.match(_OPEN, text)
+    closed = re.compile(_CLOSE).search(text, opened.end() - 1) if opened else None
     if opened and closed:
         block = text[opened.end() : max(opened.end(), closed.start() + 1)]
         values, wrong, line = _values(block)
@@ -143,7 +140,7 @@ def _values(block: str) -> tuple[Mapping[Any, object] | None, str, int]:
 def _line_by_line(block: str) -> dict[str, object] | None:
     """Take from YAML that does not parse what stands plainly on a line of its own."""
     found: dict[str, object] = {}
-    for match in _KEY_LINE.finditer(block):
+    for match in re.finditer(_KEY_LINE, block):
         found.setdefault(match[1], match[2].strip().strip("\"'"))
     return found or None
 
@@ -192,7 +189,7 @@ def _reads(path: str, texts: Iterable[str]) -> Iterator[str]:
     """Yield the paths that the texts name, relative to the project, without what lies in the memory."""
     for text in texts:
         for line in text.split("\n"):
-            if not ("`" in line or "/" in line or ".md" in line) or _OUR_COMMAND.match(line):
+            if not ("`" in line or "/" in line or ".md" in line) or re.match(_OUR_COMMAND, line):
                 continue
             for named in _named(line):
                 target = _below_the_project(path, named)
@@ -202,9 +199,9 @@ def _reads(path: str, texts: Iterable[str]) -> Iterator[str]:
 
 def _named(line: str) -> Iterator[str]:
     """Yield what is written as a path: in inline code, as the target of a link, or as a word that is plainly a file."""
-    for code, link, word in _NAMED.findall(line):
+    for code, link, word in re.findall(_NAMED, line):
         whole = markdown.mentions(f"`{code or link}`") if code or link else ()
-        if whole or _OUR_COMMAND.match(code):
+        if whole or re.match(_OUR_COMMAND, code):
             yield from whole
         else:
             for part in (code or word).split():
@@ -223,7 +220,7 @@ def _file(word: str) -> tuple[str, ...]:
 
 def _below_the_project(path: str, named: str) -> str:
     """Return a named path relative to the project; one that begins with `../` is relative to the card."""
-    target = _PROJECT.sub("", named, count=1)
+    target = re.sub(_PROJECT, "", named, count=1)
     if target.startswith("../"):
         target = f"{posixpath.dirname(path)}/{target}"
     folder = "/" if target.endswith("/") else ""
@@ -249,7 +246,7 @@ def _role_lines(body: str) -> Iterator[tuple[str, str]]:
         mark = line.lstrip()[:3]
         if mark in ("```", "~~~") and fence in ("", mark):
             fence = "" if fence else mark
-        elif not fence and (match := _ROLE.match(line)):
+        elif not fence and (match := re.match(_ROLE, line)):
             key = match["key"].lower()
             yield _KEYS.get(key, "peers" if key == "peer" else key), match["value"]
 
@@ -259,7 +256,7 @@ def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(dict.fromkeys(name for item in value for name in _names(_text(item))))
     text = _text(value)
-    parts = re.findall("`([^`]+)`", text) or re.split(r"[,;&]|\band\b|\bor\b", _REMARK.sub("", text))
+    parts = re.findall("`([^`]+)`", text) or re.split(r"[,;&]|\band\b|\bor\b", re.sub(_REMARK, "", text))
     return tuple(dict.fromkeys(filter(None, map(_name, parts))))
 
 
@@ -279,6 +276,6 @@ def _name(text: str) -> str:
 
 def _tier(given: object, lines: Iterable[tuple[str, str]], headings: Iterable[str]) -> int | None:
     """Return the tier: by the front matter, a line `Tier: 3`, or a heading `Role: API Engineer (Tier 3)`."""
-    matches = [_TIER.match(text) for text in (_text(given), *(value for key, value in lines if key == "tier"))]
-    found = [*matches, *map(_TIER_IN_HEADING.search, headings)]
+    matches = [re.match(_TIER, text) for text in (_text(given), *(value for key, value in lines if key == "tier"))]
+    found = [*matches, *(re.search(_TIER_IN_HEADING, heading) for heading in headings)]
     return next((int(match[1]) for match in found if match), None)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from agent_memory.files.discover import PLACE
 from agent_memory.files.listing import printable
@@ -26,8 +26,7 @@ LARGEST = 256 * 1024
 CARDS = ".claude/agents"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Team:
+class Team(NamedTuple):
     """The agents of a project.
 
     Attributes:
@@ -35,12 +34,11 @@ class Team:
         problems: Those of all cards, and what else is wrong with their folder; paths are relative to the project.
     """
 
-    cards: dict[str, Card] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    cards: dict[str, Card]
+    problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedDocument:
+class SharedDocument(NamedTuple):
     """A document that a card's First Step names.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent_memory.files import hooked
 from agent_memory.files.folder import Folder
@@ -17,8 +17,7 @@ from agent_memory.model import Problem, Suggestion
 from agent_memory.upkeep import suggestions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """What a doctor found.
 
     Attributes:
