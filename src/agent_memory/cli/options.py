@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(slots=True, kw_only=True)
 class Call:
     """What one call of the program says beyond the words of its command.
 
@@ -39,11 +37,12 @@ class Call:
         no_semantic: Compare words only.
     """
 
-    root: str | None = None
-    json: bool = False
-    query: str = ""
-    clock: Callable[[], datetime] | None = None
-    no_semantic: bool = False
+    def __init__(self, *, clock: Callable[[], datetime] | None = None) -> None:
+        self.clock = clock
+        self.root: str | None = None
+        self.json = False
+        self.query = ""
+        self.no_semantic = False
 
     def store(self, *, by_meaning: bool = False) -> MemoryStore:
         """Open the store that the call means.

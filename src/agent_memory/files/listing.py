@@ -108,16 +108,25 @@ class _Walk:
     def _folder(self, relative: str) -> list[str]:
         """List one folder and return the folders in it."""
         try:
-            with os.scandir(f"{self.root}/{relative}") as found:
-                entries = list(found)
+            folder = os.open(f"{self.root}/{relative}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return []
         except OSError as error:
-            self.unread.append(relative)
-            self._problem(relative, f"folder cannot be listed: {error.strerror}")
-            return []
-        self.folders.append(relative)
-        return self._entries(entries, relative)
+            return self._unlisted(relative, error)
+        try:
+            with os.scandir(folder) as found:  # by its number, so that no stat has to find the folder again
+                entries = list(found)
+            self.folders.append(relative)
+            return self._entries(entries, relative)
+        except OSError as error:
+            return self._unlisted(relative, error)
+        finally:
+            os.close(folder)
+
+    def _unlisted(self, relative: str, error: OSError) -> list[str]:
+        self.unread.append(relative)
+        self._problem(relative, f"folder cannot be listed: {error.strerror}")
+        return []
 
     def _entries(self, entries: list[os.DirEntry[str]], relative: str) -> list[str]:
         """Note the files of one folder and return the folders in it. This loop is what a sync without changes costs."""

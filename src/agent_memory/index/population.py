@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import cast
 
@@ -63,12 +63,13 @@ class Population:
         totals: tuple[int, float, float] = self._known["totals"]
         self.memories, self.tokens, self.passage_tokens = totals
 
-    def having(self, token: str) -> int:
-        """Return how many of the memories have a token; a very long one counts several times."""
-        counts = self._known["having"]
-        if token not in counts:
-            counts[token] = postings.having(self.index, token) - self._known["hidden having"].get(token, 0)
-        return int(counts[token])
+    def having(self, tokens: Iterable[str]) -> dict[str, int]:
+        """Return token -> how many of the memories have it; a very long one counts several times."""
+        counts, hidden = self._known["having"], self._known["hidden having"]
+        asked = dict.fromkeys(tokens, 0)
+        found = postings.having(self.index, [token for token in asked if token not in counts])
+        counts.update({token: rows - hidden.get(token, 0) for token, rows in found.items()})
+        return {token: counts[token] for token in asked}
 
     def numbers(self, token: str) -> array[int]:
         """Return the memories that have a token; a long one may stand there several times, as in `having`."""
@@ -88,8 +89,9 @@ class Population:
         """
         points: dict[int, float] = {}
         looked = 0
-        for token in sorted(weights, key=lambda t: (self.having(t), t)):
-            looked += self.having(token)
+        having = self.having(weights)
+        for token in sorted(weights, key=lambda t: (having[t], t)):
+            looked += having[token]
             if points and looked > POSTINGS:
                 break
             weight = weights[token]

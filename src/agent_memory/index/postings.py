@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from agent_memory.index.where import OPEN as OPEN  # noqa: PLC0414  for everybod
 CANDIDATES = 64
 """Rows of the full-text table that are ranked in full, unless more hits are asked for."""
 
+_AT_ONCE = 500  # parameters of a statement; SQLite may have been built for 999
 _LISTED = "SELECT value FROM json_each(?)"
 _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only
 
@@ -78,13 +79,17 @@ def token_texts(index: Index, number: int) -> tuple[str, str, tuple[str, ...], s
     return rows[0][0], rows[0][1], tuple(passages), " ".join(row[3] for row in rows)
 
 
-def having(index: Index, token: str) -> int:
-    """Return in how many rows of the full-text table a token occurs (one row a memory, more for long ones)."""
+def having(index: Index, tokens: Iterable[str]) -> dict[str, int]:
+    """Return token -> in how many rows of the full-text table it occurs (one row a memory, more for long ones)."""
     known = remembered(index, "having")
-    if token not in known:
-        row = index.connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (token,)).fetchone()
-        known[token] = int(row[0]) if row else 0
-    return int(known[token])
+    asked = dict.fromkeys(tokens, 0)
+    unknown = [token for token in asked if token not in known]
+    for start in range(0, len(unknown), _AT_ONCE):
+        some = unknown[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(some))
+        known.update(dict.fromkeys(some, 0))
+        known.update(index.connection.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", some))
+    return {token: known[token] for token in asked}
 
 
 def rows_having(index: Index, numbers: Collection[int]) -> Counter[str]:

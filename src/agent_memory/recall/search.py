@@ -176,8 +176,7 @@ def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[
 
 def _statistics(index: Index, stems: Mapping[str, None]) -> ranking.Statistics:
     memories, tokens, passage_tokens = postings.totals(index)
-    having = {token: postings.having(index, token) for token in stems}
-    return ranking.Statistics(memories, tokens, passage_tokens, having)
+    return ranking.Statistics(memories, tokens, passage_tokens, postings.having(index, stems))
 
 
 def _rank(

@@ -283,8 +283,7 @@ def _candidates(index: Index, found: Mapping[int, str]) -> list[Candidate]:
 
 
 def _statistics(population: Population, tokens: Iterable[str]) -> Statistics:
-    having = {token: population.having(token) for token in tokens}
-    return Statistics(population.memories, population.tokens, population.passage_tokens, having)
+    return Statistics(population.memories, population.tokens, population.passage_tokens, population.having(tokens))
 
 
 def _weightiest(item: tuple[str, float]) -> tuple[float, str]:

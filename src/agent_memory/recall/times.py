@@ -32,10 +32,10 @@ def spoken(text: str, today: date) -> tuple[tuple[date, date], ...]:
     >>> spoken("In July we lost the database; see the note of 3 March.", date(2026, 11, 12))
     ((datetime.date(2026, 7, 1), datetime.date(2026, 7, 31)), (datetime.date(2026, 3, 3), datetime.date(2026, 3, 3)))
     """
-    from agent_memory.recall import dates  # noqa: PLC0415  most tasks name no time
-
     found: dict[tuple[date, date], None] = {}
     for match in re.finditer(_SPOKEN, text):
+        from agent_memory.recall import dates  # noqa: PLC0415  most tasks name no time
+
         phrase = _phrase(match, text)
         if phrase:
             try:

@@ -149,4 +149,4 @@ def _having(index: Index) -> Iterable[tuple[str, int]]:
 
 def _statistics(index: Index, candidates: Iterable[Candidate]) -> Statistics:
     tokens = {token for candidate in candidates for token in likeness.words(candidate)}
-    return Statistics(*postings.totals(index), {token: postings.having(index, token) for token in tokens})
+    return Statistics(*postings.totals(index), postings.having(index, tokens))
