@@ -1,27 +1,21 @@
-"""The real Codex, a stand-in for the model's API, and what an agent that it starts is really told.
-
-The program is found on PATH or as `CODEX` names it.
-"""
+"""The real Codex, a stand-in for the model's API, and what an agent that it starts is really told."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from tests.bridges import loopback
 from tests.bridges.conftest import TASK, Project
 from tests.bridges.loopback import Request
+from tests.bridges.readme import block
+from tests.bridges.runners import CODEX, in_shell, needs_codex, put_on_path
 
-CODEX = os.environ.get("CODEX") or shutil.which("codex")
-pytestmark = pytest.mark.skipif(CODEX is None, reason="NOT PROVED HERE: Codex is not installed (CODEX=/path/to/codex)")
+pytestmark = needs_codex
 
 CARD = (
     'name = "worker-engineer"\ndescription = "Looks after the workers"\ndeveloper_instructions = "Look after them."\n'
@@ -78,21 +72,22 @@ def serving() -> Iterator[tuple[str, list[str]]]:
             briefed.set()
 
 
-def test_a_started_agent_has_the_memory_that_matters_in_its_task(project: Project):
-    assert project.memory("install", "codex", "--yes").returncode == 0
+def test_as_the_readme_says_a_started_agent_has_the_memory_that_matters(project: Project):
     card = project.folder / ".codex" / "agents" / "worker-engineer.toml"
-    card.parent.mkdir()
+    card.parent.mkdir(parents=True)
     card.write_text(CARD)
     home = project.home / ".codex"
     home.mkdir()
+    prompt = f"START worker-engineer: {TASK}"
+    # Approving hooks takes a person in a terminal; the option stands for the person.
+    put_on_path(
+        project, "codex",
+        f'exec "{CODEX}" "$@" exec --dangerously-bypass-hook-trust --skip-git-repo-check "{prompt}"',
+    )  # fmt: skip
     with serving() as (address, inputs):
         (home / "config.toml").write_text(CONFIG.format(address=address, project=project.folder))
-        done = subprocess.run(
-            [str(CODEX), "exec", "--enable", "multi_agent_v2", "--dangerously-bypass-hook-trust",
-             "--skip-git-repo-check", f"START worker-engineer: {TASK}"],
-            cwd=project.folder, env={**project.environ, "CODEX_HOME": str(home), "STAND_IN_KEY": "none"},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        environ = {**project.environ, "CODEX_HOME": str(home), "STAND_IN_KEY": "none"}
+        done = in_shell(project, block("Codex", "sh"), environ=environ)
     assert done.returncode == 0, done.stderr
     told = [text for text in inputs if "NEW_TASK" in text]
     assert told, done.stderr
