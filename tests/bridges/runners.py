@@ -1,6 +1,7 @@
 """The real programs that the tests run where they are installed, and how they are called without a network.
 
-Claude Code is found as `CLAUDE_CODE` names it, on PATH, or in the package claude-agent-sdk; Codex as `CODEX` names it or on PATH.
+Claude Code is found as `CLAUDE_CODE` names it, on PATH, or in the package claude-agent-sdk;
+Codex as `CODEX` names it or on PATH.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def claude(project: Project) -> Claude:
 
 @pytest.fixture
 def pasted(project: Project) -> Claude:
-    """Run what README.md says in a section, with a prompt where it starts Claude Code; return what the model was sent."""
+    """Run a block of README.md, with a prompt where it starts Claude Code; return what the model was sent."""
 
     def run(section: str, prompt: str) -> list[Request]:
         put_on_path(project, "claude", f'[ "$1" = mcp ] && exec "{CLAUDE}" "$@"\nexec "{CLAUDE}" "$@" -p "$PROMPT"')
@@ -144,6 +144,12 @@ def called(tool: str, **words: str) -> str:
     return f"CALL {tool} {json.dumps(words)} END"
 
 
+def answered(requests: list[Request]) -> str:
+    """What the tool said, which stands in the last request; reminders of Claude Code may stand behind it."""
+    (answer,) = (text for text in texts(requests[-1]) if text.startswith("RESULT "))
+    return answer
+
+
 def offered(requests: list[Request]) -> set[str]:
     """The tools that the model was told of."""
     return {tool["name"] for request in requests for tool in request.get("tools") or []}
@@ -157,10 +163,8 @@ def servers(project: Project) -> dict[str, Any]:
 def test_as_the_readme_says_the_server_answers_with_the_memory_that_matters(project: Project, pasted: Claude):
     requests = pasted("Any MCP client", called(FIRST_STEP, agent="worker-engineer", task=TASK))
     assert FIRST_STEP in offered(requests)
-    answer = texts(requests[-1])[-1]
-    assert answer.startswith("RESULT ")
-    assert FACT in answer
-    assert "minor units" not in answer
+    assert FACT in answered(requests)
+    assert "minor units" not in answered(requests)
     registered = servers(project)
     assert registered["mcpServers"]["agent-memory"].pop("env") == {}
     assert registered == json.loads(block("Any MCP client", "json"))
@@ -179,7 +183,7 @@ def test_what_an_agent_saves_with_the_server_is_found_by_the_next_first_step(
     claude(f"DELEGATE worker-engineer: {called('mcp__agent-memory__memory_add', **words)}", *leave)
     assert [path.name for path in (project.root / "worker-engineer").glob("*webhook-board*")]
     requests = claude(called(FIRST_STEP, agent="worker-engineer", task=TASK), *leave)
-    assert "board 17" in texts(requests[-1])[-1]
+    assert "board 17" in answered(requests)
 
 
 # -- the plugin -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What README.md tells the users of each runner to copy does what it says.
 
-The sections on Claude Code, Codex and MCP clients are run with the real programs in test_claude_code.py and test_codex.py, the one
-on claude-agent-sdk in test_sdk_example.py; here is what needs no program but ours.
+Real programs run the sections on Claude Code, Codex and MCP clients in test_claude_code.py and test_codex.py, and the one on
+claude-agent-sdk in test_sdk_example.py; here is what needs no program but ours.
 """
 
 from __future__ import annotations
@@ -63,9 +63,10 @@ def test_the_documents_and_the_readme_name_extras_that_there_are(page: Path):
     assert named or page != readme.README
 
 
-@pytest.mark.parametrize(
-    ("section", "extra"), [("Any MCP client", "mcp"), ("Anthropic's memory tool", "memory-tool"), ("LangGraph", "langgraph")]
-)  # fmt: skip
+BRIDGES = [("Any MCP client", "mcp"), ("Anthropic's memory tool", "memory-tool"), ("LangGraph", "langgraph")]
+
+
+@pytest.mark.parametrize(("section", "extra"), BRIDGES)
 def test_a_section_of_the_readme_installs_the_extra_that_it_needs(section: str, extra: str):
     assert re.search(rf"^(uv tool|pip) install 'agent-memory-store\[{extra}\]'$", sections()[section], re.MULTILINE)
 
@@ -154,7 +155,7 @@ def test_the_readme_takes_over_native_notes_and_gives_them_back(project: Project
     first, *rest = block("Notes that are there already", "sh").splitlines()
     done = in_shell(project, first)
     assert (done.returncode, "flaky-ci" in done.stdout) == (0, True), done.stderr
-    assert not [path for path in project.root.rglob("*flaky*")]
+    assert not list(project.root.rglob("*flaky*"))
     done = in_shell(project, "\n".join(rest))
     assert done.returncode == 0, done.stderr
     assert "DNS" in project.memory("search", "flaky").stdout

@@ -1,4 +1,4 @@
-"""The example for claude-agent-sdk, run as README.md says; skipped where that is not installed (its wheel holds a whole runner)."""
+"""The example for claude-agent-sdk, run as README.md says; skipped where that large package is not installed."""
 
 from __future__ import annotations
 
