@@ -1,7 +1,7 @@
 """What README.md tells the users of each runner to copy does what it says.
 
-Real programs run the sections on Claude Code, Codex and MCP clients in test_claude_code.py and test_codex.py, and the one on
-claude-agent-sdk in test_sdk_example.py; here is what needs no program but ours.
+Real programs run the sections on Claude Code, Codex and MCP clients in test_claude_code.py and test_codex.py, and the
+one on claude-agent-sdk in test_sdk_example.py; here is what needs no program but ours.
 """
 
 from __future__ import annotations
