@@ -1,7 +1,7 @@
 """Brief the sub-agents of claude-agent-sdk, and give them a tool to write memories with.
 
     pip install agent-memory-store claude-agent-sdk
-    python examples/claude_agent_sdk_team.py <project> "Ask the reviewer to review the retry logic"
+    python examples/claude_agent_sdk_team.py PROJECT "Ask worker-engineer how often a webhook is retried"
 
 A hook before each call of the tool Agent puts the briefing behind the sub-agent's task; the tool runs in this process.
 """
@@ -10,10 +10,20 @@ import asyncio
 import sys
 from typing import Any
 
-from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, HookMatcher, create_sdk_mcp_server, query, tool
+from claude_agent_sdk import (
+    AgentDefinition,
+    ClaudeAgentOptions,
+    HookMatcher,
+    ResultMessage,
+    create_sdk_mcp_server,
+    query,
+    tool,
+)
 
 from agent_memory import MemoryStoreError
 from agent_memory.aio import AsyncMemoryStore
+
+TEAM = {"worker-engineer": AgentDefinition(description="Looks after queues and webhooks", prompt="You run the workers.")}
 
 
 def hooks_of(store: AsyncMemoryStore) -> dict[str, list[HookMatcher]]:
@@ -54,14 +64,20 @@ async def main(project: str, prompt: str) -> None:
     async with AsyncMemoryStore.open(project) as store:
         options = ClaudeAgentOptions(
             cwd=project,
-            agents={"reviewer": AgentDefinition(description="Reviews code", prompt="You review code.")},
+            agents=TEAM,
             mcp_servers={"memory": server_of(store)},
             allowed_tools=["mcp__memory__memory_add"],
             hooks=hooks_of(store),
         )
         async for message in query(prompt=prompt, options=options):
-            print(message)
+            if isinstance(message, ResultMessage):
+                print(message.result)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3]))
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except MemoryStoreError as error:
+        sys.exit(str(error))

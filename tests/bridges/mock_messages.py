@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ def stream(block: dict[str, Any], stop: str, model: str) -> tuple[bytes, str]:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[str, list[Request]]]:
+def serving(answer: Callable[[Request], tuple[dict[str, Any], str]] = answer) -> Iterator[tuple[str, list[Request]]]:
     """Serve on a free port; yield the address and the requests, in the order in which they come."""
     requests: list[Request] = []
 

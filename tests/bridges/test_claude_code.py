@@ -1,13 +1,8 @@
-"""The real Claude Code, a stand-in for the model's API, and what an agent that it starts is really told.
-
-The program is found on PATH, as `CLAUDE_CODE` names it, or in the package claude-agent-sdk.
-"""
+"""The real Claude Code, a stand-in for the model's API, and what an agent that it starts is really told."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -18,24 +13,14 @@ import pytest
 from tests.bridges.conftest import TASK, Project
 from tests.bridges.loopback import Request
 from tests.bridges.mock_messages import serving, texts
+from tests.bridges.readme import block
+from tests.bridges.runners import CLAUDE, in_shell, needs_claude, put_on_path, with_api
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "claude-code"
 FACT = "fourteen times within a day"
+FIRST_STEP = "mcp__agent-memory__memory_first_step"
 
-
-def program() -> str | None:
-    """Where Claude Code is."""
-    if found := os.environ.get("CLAUDE_CODE") or shutil.which("claude"):
-        return found
-    package = importlib.util.find_spec("claude_agent_sdk")
-    bundled = Path(package.origin).parent / "_bundled" / "claude" if package and package.origin else None
-    return str(bundled) if bundled and bundled.exists() else None
-
-
-CLAUDE = program()
-pytestmark = pytest.mark.skipif(
-    CLAUDE is None, reason="NOT PROVED HERE: Claude Code is not installed (CLAUDE_CODE=/path/to/claude names it)"
-)
+pytestmark = needs_claude
 Claude = Callable[..., list[Request]]
 
 
@@ -45,17 +30,26 @@ def claude(project: Project) -> Claude:
 
     def run(prompt: str, *words: str, cwd: Path | None = None) -> list[Request]:
         with serving() as (address, requests):
-            environ = {
-                **{name: value for name, value in project.environ.items() if not name.startswith("CLAUDE")},
-                "ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": "none", "DISABLE_AUTOUPDATER": "1",
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            }  # fmt: skip
             done = subprocess.run(
                 [str(CLAUDE), "-p", prompt, "--allowedTools", "Bash(memory *)", *words],
-                cwd=cwd or project.folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=120, check=False,
+                cwd=cwd or project.folder, env=with_api(project, address), stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, timeout=120, check=False,
             )  # fmt: skip
         assert (done.returncode, {*done.stdout.split()}) == (0, {"done"}), done.stderr
+        return requests
+
+    return run
+
+
+@pytest.fixture
+def pasted(project: Project) -> Claude:
+    """Run a block of README.md, with a prompt where it starts Claude Code; return what the model was sent."""
+
+    def run(section: str, prompt: str) -> list[Request]:
+        put_on_path(project, "claude", f'[ "$1" = mcp ] && exec "{CLAUDE}" "$@"\nexec "{CLAUDE}" "$@" -p "$PROMPT"')
+        with serving() as (address, requests):
+            done = in_shell(project, block(section, "sh"), environ={**with_api(project, address), "PROMPT": prompt})
+        assert (done.returncode, done.stdout.split()[-1]) == (0, "done"), done.stderr
         return requests
 
     return run
@@ -75,12 +69,15 @@ def started(requests: list[Request], task: str) -> str:
     raise AssertionError("no agent was started")
 
 
-def test_a_started_agent_has_the_memory_that_matters_in_its_first_message(project: Project, claude: Claude):
-    install(project)
-    said = started(claude(f"DELEGATE worker-engineer: {TASK}"), TASK)
+def test_as_the_readme_says_a_started_agent_has_the_memory_that_matters(project: Project, pasted: Claude):
+    said = started(pasted("Claude Code", f"DELEGATE worker-engineer: {TASK}"), TASK)
     assert FACT in said
     assert "minor units" not in said
     assert "memory add --agent worker-engineer" in said
+    text = "Grafana shows the retries of webhooks on board 17."
+    add = {"command": f"echo '{text}' | memory add --agent worker-engineer --topic 'Board of webhook retries'"}
+    pasted("Claude Code", f"DELEGATE worker-engineer: CALL Bash {json.dumps(add)} END")
+    assert "board 17" in started(pasted("Claude Code", f"DELEGATE worker-engineer: {TASK}"), TASK)
 
 
 def test_without_anything_relevant_the_task_stays_as_it_was(project: Project, claude: Claude):
@@ -140,6 +137,58 @@ def test_a_session_of_an_agent_is_briefed_once(project: Project, claude: Claude)
     assert "\n".join(texts(second[-1])).count(FACT) == 1  # what is there is there from the first prompt
 
 
+# -- the MCP server ---------------------------------------------------------------------------------------------------
+
+
+def called(tool: str, **words: str) -> str:
+    return f"CALL {tool} {json.dumps(words)} END"
+
+
+def answered(requests: list[Request]) -> str:
+    """What the tool said, which stands in the last request; reminders of Claude Code may stand behind it."""
+    (answer,) = (text for text in texts(requests[-1]) if text.startswith("RESULT "))
+    return answer
+
+
+def offered(requests: list[Request]) -> set[str]:
+    """The tools that the model was told of."""
+    return {tool["name"] for request in requests for tool in request.get("tools") or []}
+
+
+def servers(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.folder / ".mcp.json").read_text())
+    return found
+
+
+def test_as_the_readme_says_the_server_answers_with_the_memory_that_matters(project: Project, pasted: Claude):
+    requests = pasted("Any MCP client", called(FIRST_STEP, agent="worker-engineer", task=TASK))
+    assert FIRST_STEP in offered(requests)
+    assert FACT in answered(requests)
+    assert "minor units" not in answered(requests)
+    registered = servers(project)
+    assert registered["mcpServers"]["agent-memory"].pop("env") == {}
+    assert registered == json.loads(block("Any MCP client", "json"))
+
+
+@pytest.mark.parametrize("way", ["the file of the README", "memory install --mcp"])
+def test_what_an_agent_saves_with_the_server_is_found_by_the_next_first_step(
+    project: Project, claude: Claude, way: str
+):
+    if way == "memory install --mcp":
+        assert project.memory("install", "claude-code", "--mcp", "--yes").returncode == 0
+    else:
+        (project.folder / ".mcp.json").write_text(block("Any MCP client", "json"))
+    leave = ("--allowedTools", "mcp__agent-memory")
+    words = {"agent": "worker-engineer", "topic": "Webhook board", "body": "Retries are on board 17."}
+    claude(f"DELEGATE worker-engineer: {called('mcp__agent-memory__memory_add', **words)}", *leave)
+    assert [path.name for path in (project.root / "worker-engineer").glob("*webhook-board*")]
+    requests = claude(called(FIRST_STEP, agent="worker-engineer", task=TASK), *leave)
+    assert "board 17" in answered(requests)
+
+
+# -- the plugin -------------------------------------------------------------------------------------------------------
+
+
 def test_the_plugin_is_valid_and_briefs_once_beside_the_settings(project: Project, claude: Claude):
     done = subprocess.run(
         [str(CLAUDE), "plugin", "validate", str(PLUGIN), "--strict"],
@@ -147,6 +196,8 @@ def test_the_plugin_is_valid_and_briefs_once_beside_the_settings(project: Projec
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     install(project)
-    said = started(claude(f"DELEGATE worker-engineer: {TASK}", "--plugin-dir", str(PLUGIN)), TASK)
+    requests = claude(f"DELEGATE worker-engineer: {TASK}", "--plugin-dir", str(PLUGIN))
+    assert "mcp__plugin_agent-memory_agent-memory__memory_first_step" in offered(requests)
+    said = started(requests, TASK)
     assert said.count(FACT) == 1
     assert said.count("memory add --agent worker-engineer --topic") == 1

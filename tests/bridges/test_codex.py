@@ -1,27 +1,21 @@
-"""The real Codex, a stand-in for the model's API, and what an agent that it starts is really told.
-
-The program is found on PATH or as `CODEX` names it.
-"""
+"""The real Codex, a stand-in for the model's API, and what an agent that it starts is really told."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from tests.bridges import loopback
 from tests.bridges.conftest import TASK, Project
 from tests.bridges.loopback import Request
+from tests.bridges.readme import block
+from tests.bridges.runners import CODEX, in_shell, needs_codex, put_on_path
 
-CODEX = os.environ.get("CODEX") or shutil.which("codex")
-pytestmark = pytest.mark.skipif(CODEX is None, reason="NOT PROVED HERE: Codex is not installed (CODEX=/path/to/codex)")
+pytestmark = needs_codex
 
 CARD = (
     'name = "worker-engineer"\ndescription = "Looks after the workers"\ndeveloper_instructions = "Look after them."\n'
@@ -39,15 +33,21 @@ trust_level = "trusted"
 """
 
 
+def call(request: Request, tool: str, words: dict[str, str]) -> dict[str, Any]:
+    """A call of a tool, which Codex knows by its group and its name."""
+    (group,) = (each["name"] for each in request["tools"] if f'"{tool}"' in json.dumps(each))
+    return {"type": "function_call", "id": "f", "call_id": "c", "name": tool, "namespace": group,
+            "arguments": json.dumps(words), "status": "completed"}  # fmt: skip
+
+
 def item(request: Request) -> dict[str, Any]:
-    """One agent is started where that is asked for; everything else is answered with "done"."""
+    """An agent is started or our server is asked where that is wanted; everything else is answered with "done"."""
     said = json.dumps(request["input"])
-    asked = re.search(r'START ([\w-]+): ([^"\\]+)', said)
-    group = next((tool for tool in request.get("tools", []) if "spawn_agent" in json.dumps(tool)), None)
-    if asked and group and "function_call_output" not in said:
-        given = {"message": asked[2], "task_name": "fix", "agent_type": asked[1]}
-        return {"type": "function_call", "id": "f", "call_id": "c", "name": "spawn_agent", "namespace": group["name"],
-                "arguments": json.dumps(given), "status": "completed"}  # fmt: skip
+    if "function_call_output" not in said and "NEW_TASK" not in said:
+        if asked := re.search(r'START ([\w-]+): ([^"\\]+)', said):
+            return call(request, "spawn_agent", {"message": asked[2], "task_name": "fix", "agent_type": asked[1]})
+        if asked := re.search(r'ASK ([\w-]+): ([^"\\]+)', said):
+            return call(request, "memory_first_step", {"agent": asked[1], "task": asked[2]})
     text = {"type": "output_text", "text": "done", "annotations": []}
     return {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [text]}
 
@@ -62,7 +62,7 @@ def serving() -> Iterator[tuple[str, list[str]]]:
         inputs.append(said := json.dumps(request["input"]))
         if "NEW_TASK" in said:
             briefed.set()
-        elif "function_call_output" in said:
+        elif "START" in said and "function_call_output" in said:
             briefed.wait(30)  # Codex ends with the first agent, so that one waits for the second
         usage = dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), 1)
         return loopback.events(
@@ -78,24 +78,40 @@ def serving() -> Iterator[tuple[str, list[str]]]:
             briefed.set()
 
 
-def test_a_started_agent_has_the_memory_that_matters_in_its_task(project: Project):
-    assert project.memory("install", "codex", "--yes").returncode == 0
-    card = project.folder / ".codex" / "agents" / "worker-engineer.toml"
-    card.parent.mkdir()
-    card.write_text(CARD)
+def run(project: Project, shell: str, prompt: str) -> list[str]:
+    """Run shell commands in which `codex` gets a prompt; return what the model was sent, as JSON."""
     home = project.home / ".codex"
     home.mkdir()
+    # Approving hooks takes a person in a terminal; the option stands for the person.
+    more = f'exec --dangerously-bypass-hook-trust --skip-git-repo-check "{prompt}"'
+    put_on_path(project, "codex", f'exec "{CODEX}" "$@" {more}')
     with serving() as (address, inputs):
         (home / "config.toml").write_text(CONFIG.format(address=address, project=project.folder))
-        done = subprocess.run(
-            [str(CODEX), "exec", "--enable", "multi_agent_v2", "--dangerously-bypass-hook-trust",
-             "--skip-git-repo-check", f"START worker-engineer: {TASK}"],
-            cwd=project.folder, env={**project.environ, "CODEX_HOME": str(home), "STAND_IN_KEY": "none"},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        environ = {**project.environ, "CODEX_HOME": str(home), "STAND_IN_KEY": "none"}
+        done = in_shell(project, shell, environ=environ)
     assert done.returncode == 0, done.stderr
+    return inputs
+
+
+def test_as_the_readme_says_a_started_agent_has_the_memory_that_matters(project: Project):
+    card = project.folder / ".codex" / "agents" / "worker-engineer.toml"
+    card.parent.mkdir(parents=True)
+    card.write_text(CARD)
+    inputs = run(project, block("Codex", "sh"), f"START worker-engineer: {TASK}")
     told = [text for text in inputs if "NEW_TASK" in text]
-    assert told, done.stderr
+    assert told
     assert "fourteen times within a day" in told[0]
     assert "memory add --agent worker-engineer" in told[0]
     assert not [text for text in inputs if "NEW_TASK" not in text and "fourteen" in text]
+
+
+def test_the_server_that_install_registers_answers_with_the_memory_that_matters(project: Project):
+    shell = """
+        memory install codex --mcp --yes
+        echo 'required = true' >> .codex/config.toml  # as docs/bridges.md says, or a slow machine has no tools at first
+        codex
+    """
+    inputs = run(project, shell, f"ASK worker-engineer: {TASK}")
+    (answer,) = (each["output"] for each in json.loads(inputs[-1]) if each["type"] == "function_call_output")
+    assert "fourteen times within a day" in answer
+    assert "minor units" not in answer
