@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import filterfalse
 from typing import NamedTuple
 
 import Stemmer
@@ -62,7 +63,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c))).casefold()
+    return unicodedata.normalize("NFC", "".join(filterfalse(unicodedata.combining, decomposed))).casefold()
 
 
 def stem(word: str) -> str:
