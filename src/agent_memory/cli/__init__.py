@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command `memory` with the words of this process, and end the process with its exit code."""
+    gc.set_threshold(100_000)  # what imports make is no garbage; looking for it takes 3 % of a process that lives 0.1 s
     if calls_hook(sys.argv[1:]):
         from agent_memory.cli.unattended import hook
 
