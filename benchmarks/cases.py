@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -98,22 +98,32 @@ def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     yield Row("cold `memory search`", ours, '`python -c "import sqlite3, click"` + stat walk', python + stats, 2.0)
 
 
-def cold_hook(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+def cold_hook(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
     """A whole `memory hook` process: an event that is none of ours, and one that is answered with a briefing."""
+    yield from _cold_hook(root, "agent-00", ("Bash", "Agent"), rounds, "")
+    example = scratch / "example"
+    if not example.exists():
+        shutil.copytree(data.EXAMPLE.parents[1], example, ignore=shutil.ignore_patterns(".store"))
+    store = example / data.EXAMPLE.relative_to(data.EXAMPLE.parents[1])
+    yield from _cold_hook(store, "worker-engineer", ("Agent",), rounds, ", 335 memories and a card")
+
+
+def _cold_hook(root: Path, agent: str, tools: Sequence[str], rounds: int, where: str) -> Iterator[Row]:
     with MemoryStore.open(root) as store:
         store.sync()
         time.sleep(0.3)
         store.sync()
     floor = [sys.executable, "-c", "import sqlite3"]
     command = [str(Path(sys.executable).with_name("memory")), "hook", "--root", str(root)]
-    given = {"prompt": "Webhooks time out, add retries for tenants", "subagent_type": "agent-00"}
-    for what, tool in (("none of ours", "Bash"), ("an agent starts", "Agent")):
+    given = {"prompt": "Webhooks time out, add retries for tenants", "subagent_type": agent}
+    for tool in tools:
         event = json.dumps({"hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": given}).encode()
         assert (b"recorded-notes" in _hooked(command, event)) is (tool == "Agent")
         ours, python, stats = in_turns(
             rounds, partial(_hooked, command, event), partial(_hooked, floor, event), partial(walk, root)
         )
-        yield Row(f"cold `memory hook`, {what}", ours, '`python -c "import sqlite3"` + stat walk', python + stats, 2.5)
+        what = f"cold `memory hook`, {'an agent starts' if tool == 'Agent' else 'none of ours'}{where}"
+        yield Row(what, ours, '`python -c "import sqlite3"` + stat walk', python + stats, 2.5)
 
 
 def _hooked(command: list[str], event: bytes) -> bytes:

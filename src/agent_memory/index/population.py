@@ -7,21 +7,13 @@ bears. That is read from the time at which a file was last moved or changed (cti
 
 from __future__ import annotations
 
-import heapq
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import cast
+from typing import Any
 
 from agent_memory.index import postings
-from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
 from agent_memory.index.view import View
-from agent_memory.index.where import quoted
-
-POSTINGS = 6_000
-"""Occurrences that are looked at, rarest tokens first, to find candidates for a long task."""
-
 
 _LATER = "EXISTS (SELECT 1 FROM entries WHERE entries.path = memories.path AND entries.ctime_ns >= ?)"
 """SQL for a memory whose file was moved or changed after a day: the archive must have it, a digest must not."""
@@ -71,40 +63,16 @@ class Population:
         counts.update({token: rows - hidden.get(token, 0) for token, rows in found.items()})
         return {token: counts[token] for token in asked}
 
-    def numbers(self, token: str) -> array[int]:
-        """Return the memories that have a token; a long one may stand there several times, as in `having`."""
-        lists = self._known["numbers"]
-        if token not in lists:
-            found = self.index.connection.execute(
-                f"SELECT rowid >> {PAGES_BITS} FROM pages WHERE pages MATCH ?", (quoted(token),)
-            )
-            hidden = self._known["hidden"]
-            lists[token] = array("q", [number for (number,) in found if number not in hidden])
-        return cast("array[int]", lists[token])
+    def occurrences(self, token: str) -> Iterator[tuple[int, str]]:
+        """Yield the memory and the column of each occurrence of a token."""
+        hidden = self._known["hidden"]
+        found = postings.occurrences(self.index, token)
+        return ((number, column) for number, column in found if number not in hidden) if hidden else found
 
-    def nearest(self, weights: Mapping[str, float], limit: int) -> dict[int, str]:
-        """Return number -> path of the memories that have the weightiest tokens, however often.
-
-        Which of several equally good ones are taken at the end does not depend on the order of the index.
-        """
-        points: dict[int, float] = {}
-        looked = 0
-        having = self.having(weights)
-        for token in sorted(weights, key=lambda t: (having[t], t)):
-            looked += having[token]
-            if points and looked > POSTINGS:
-                break
-            weight = weights[token]
-            for number in dict.fromkeys(self.numbers(token)):
-                points[number] = points.get(number, 0.0) + weight
-        if len(points) > limit:
-            least = heapq.nlargest(limit, points.values())[-1]
-            sure = [number for number, value in points.items() if value > least]
-            equal = postings.paths(self.index, [number for number, value in points.items() if value == least])
-            return postings.paths(self.index, sure) | dict(
-                sorted(equal.items(), key=lambda item: item[1])[: limit - len(sure)]
-            )
-        return postings.paths(self.index, list(points))
+    def kept(self, name: str) -> dict[Any, Any]:
+        """Return what was noted under a name for this population; whoever asks may note more."""
+        notes: dict[Any, Any] = self._known["notes"].setdefault(name, {})
+        return notes
 
     def best(self, tokens: Sequence[str], limit: int) -> dict[int, str]:
         """Return number -> path of the memories that are best by the engine's own BM25."""
@@ -126,4 +94,4 @@ class Population:
         )
         self._known["hidden having"] = postings.rows_having(self.index, self._known["hidden"])
         self._known["having"] = {}
-        self._known["numbers"] = {}
+        self._known["notes"] = {}

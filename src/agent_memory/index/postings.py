@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from agent_memory.index.rows import PAGES_BITS
 from agent_memory.index.sqlite import Index
@@ -90,6 +90,17 @@ def having(index: Index, tokens: Iterable[str]) -> dict[str, int]:
         known.update(dict.fromkeys(some, 0))
         known.update(index.connection.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", some))
     return {token: known[token] for token in asked}
+
+
+def occurrences(index: Index, token: str) -> Iterator[tuple[int, str]]:
+    """Yield the memory and the column of each occurrence of a token."""
+    query = f"SELECT doc >> {PAGES_BITS}, col FROM occurrences WHERE term = ?"
+    return cast("Iterator[tuple[int, str]]", index.connection.execute(query, (token,)))
+
+
+def lengths(index: Index) -> dict[int, int]:
+    """Return memory -> the number of tokens of its text."""
+    return dict(index.connection.execute("SELECT number, tokens FROM memories"))
 
 
 def rows_having(index: Index, numbers: Collection[int]) -> Counter[str]:

@@ -18,7 +18,7 @@ from agent_memory.index import analysis
 from agent_memory.index.rows import PAGES_BITS, Rows
 from agent_memory.model import Problem, Stat
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the tables; `migrations_notes/index-schema-<n>.md` says what changed."""
 
 APPLICATION = 0x414D5331  # "AMS1" in the header of the file, for `file` and for other programs
@@ -27,6 +27,7 @@ _SIGNS = "!#$%&''()*+,-./:;<=>?@[\\]^_`{|}~"  # every ASCII sign but the double 
 _PAGES = f"""
 CREATE VIRTUAL TABLE pages USING fts5(title, about, text, exact, tokenize="ascii tokenchars '{_SIGNS}'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(pages, 'row');
+CREATE VIRTUAL TABLE occurrences USING fts5vocab(pages, 'instance');
 """
 
 

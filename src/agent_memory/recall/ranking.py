@@ -99,7 +99,12 @@ class Scored(NamedTuple):
 
 def saturate(count: float, length: int, mean: float) -> float:
     """BM25's term frequency part, between 0 and K1 + 1."""
-    return count * (K1 + 1) / (count + K1 * (1 - B + B * length / (mean or 1.0)))
+    return count * (K1 + 1) / (count + resistance(length, mean))
+
+
+def resistance(length: int, mean: float) -> float:
+    """BM25's measure of how many occurrences a text of this length must have to count for half."""
+    return K1 * (1 - B + B * length / (mean or 1.0))
 
 
 def score(

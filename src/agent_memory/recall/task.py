@@ -23,6 +23,7 @@ from agent_memory.index.population import Population
 from agent_memory.index.sqlite import Index
 from agent_memory.index.view import View
 from agent_memory.recall import fusion, likeness, ranking, rules
+from agent_memory.recall.nearest import nearest
 from agent_memory.recall.ranking import Candidate, Scored, Statistics
 from agent_memory.recall.times import spoken
 
@@ -37,8 +38,8 @@ LONGEST = 2000
 TOKENS = 48
 """Of a long task, this many of its weightiest tokens are searched for."""
 
-FEW = 8
-"""Up to as many tokens the engine's BM25 chooses the candidates; of more, having them tells enough."""
+FEW = 3
+"""Up to as many tokens the engine's BM25 chooses the candidates, which reads all of their occurrences."""
 
 FIRST = 24
 """Memories that are ranked in full to find the best, whose tokens are fed back."""
@@ -262,7 +263,7 @@ def _scored(
     """Score the memories nearest to some tokens, those nearest in meaning, and some that were found before."""
     found: dict[int, str] = {}
     if weights:
-        found = population.best(list(weights), most) if len(weights) <= FEW else population.nearest(weights, most)
+        found = population.best(list(weights), most) if len(weights) <= FEW else nearest(population, weights, most)
     found |= postings.paths(population.index, [*also, *fusion.chosen(meaning.stands)])
     candidates = {candidate.number: candidate for candidate in _candidates(population.index, found)}
     lexical = [ranking.score(c, weights, {}, statistics) for c in candidates.values()]
