@@ -214,6 +214,31 @@ def test_who_names_no_agent_sees_nothing_private(root: Path):
     run(main)
 
 
+def test_who_reads_searches_the_team_and_what_is_its_own(root: Path):
+    """`agent` says whose memories; without it, `reader` still finds its private ones among all the others."""
+    with MemoryStore.open(root) as store:
+        store.add(agent="web", topic="Pay", body="Salaries are paid by web.", visibility="private")
+        store.add(agent="web", topic="Rules", body="Salaries have rules.")
+
+    async def names(caller: Caller, **words: str) -> set[str]:
+        return {hit["name"] for hit in (await caller.done("memory_search", query="salaries", **words))["hits"]}
+
+    async def main() -> None:
+        async with in_memory(root) as caller:
+            assert await names(caller) == {"Rules"}
+            assert await names(caller, reader="api") == {"Rules", "Salary"}
+            assert await names(caller, reader="web", agent="api") == set()
+            assert await names(caller, agent="web") == {"Rules", "Pay"}
+            shown = await caller.done("memory_show", id=ids(root, "api")["Salary"], reader="api")
+            assert shown["name"] == "Salary"
+        async with in_memory(root, agent="api") as caller:
+            assert await names(caller) == {"Rules", "Salary"}
+            assert await names(caller, agent="web") == {"Rules"}
+            assert "speaks for api" in await caller.refused("memory_search", query="salaries", reader="web")
+
+    run(main)
+
+
 def test_a_server_for_one_agent_reads_and_writes_as_that_agent_alone(root: Path):
     secret = ids(root, "api")["Salary"]
 

@@ -109,6 +109,12 @@ def agent_option(text: str, *, required: bool = False) -> Callable[[F], F]:
     return click.option("--agent", metavar="NAME", required=required, help=text, shell_complete=complete_agent)
 
 
+def reader_option(function: F) -> F:
+    """Add `--as`."""
+    text = "Who reads, its private memories included; else the agent."
+    return click.option("--as", "reader", metavar="NAME", help=text, shell_complete=complete_agent)(function)
+
+
 class Day(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     """A day, written 2026-03-02."""
 
@@ -231,7 +237,7 @@ def complete_reference(ctx: click.Context, _: click.Parameter, incomplete: str) 
 
     try:
         with ctx.ensure_object(Call).store() as store:
-            records = store.list(archived=True) + _own(store, ctx.params.get("agent"))
+            records = store.list(archived=True) + _own(store, ctx.params.get("reader") or ctx.params.get("agent"))
     except Exception:  # noqa: BLE001
         return []
     found = {r.id: r.name for r in records if r.id.startswith(incomplete)}

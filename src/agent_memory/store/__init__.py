@@ -54,36 +54,41 @@ class MemoryStore(FirstStep, Compacting):
             if report.added or report.changed or report.renamed or report.removed:
                 yield report
 
-    def suggestions(self, reference: str, *, agent: str | None = None) -> tuple[Suggestion, ...]:
+    def suggestions(
+        self, reference: str, *, agent: str | None = None, reader: str | None = None
+    ) -> tuple[Suggestion, ...]:
         """Return what a memory probably revises or repeats, the surest first; nothing acts on it.
 
         Args:
-            agent: Who reads; and whose memory is meant where the stem alone is given.
+            agent: Whose memory is meant where the stem alone is given.
+            reader: Who reads; the agent by default.
 
         Raises:
             NotFound: There is no such memory, or it is private to another.
         """
         from agent_memory.upkeep import suggestions  # noqa: PLC0415
 
-        record = self.record(reference, agent=agent)
-        return self._index.read(lambda index: suggestions.of_one(index, self._view(agent), record.id))
+        record = self.record(reference, agent=agent, reader=reader)
+        view = self._view(agent if reader is None else reader)
+        return self._index.read(lambda index: suggestions.of_one(index, view, record.id))
 
-    def doctor(self, *, fix: bool = False, agent: str | None = None) -> Diagnosis:
+    def doctor(self, *, fix: bool = False, agent: str | None = None, reader: str | None = None) -> Diagnosis:
         """Compare the index with the files, every byte of them, and tell what is not as it should be.
 
         Args:
             fix: Rebuild the index where it differs, remove what crashes left behind and the hook's list of failures.
-            agent: Who reads: its private memories may be named.
+            reader: Who reads: its private memories may be named; `agent` where nobody is.
         """
         from agent_memory.files import hooked  # noqa: PLC0415
         from agent_memory.upkeep import doctor  # noqa: PLC0415
 
+        reader = agent if reader is None else reader
         found = self._index.read(
             lambda index: doctor.examine(
-                index, self._folder, self._view(agent), fallback=self._index.fallback, now_ns=time.time_ns()
+                index, self._folder, self._view(reader), fallback=self._index.fallback, now_ns=time.time_ns()
             )
         )
-        unused, torn = self._unused(agent)
+        unused, torn = self._unused(reader)
         found = replace(found, unused=unused, notes=(*found.notes, *torn))
         if fix and found.differences:
             self._index.rebuild()

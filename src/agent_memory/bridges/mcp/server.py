@@ -89,7 +89,7 @@ def _add_completion(server: MCPServer, store: AsyncMemoryStore, reader: str | No
         if argument.name == "agent":
             values = [reader] if reader and isinstance(ref, PromptReference) else list(await store.agents())
         elif argument.name == "name" and (owner := ((context and context.arguments) or {}).get("agent")):
-            records = await store.list(f'agent:"{owner}"', agent=reader if reader == owner else None)
+            records = await store.list(agent=owner, reader=reader or "")
             values = [record.id.partition("/")[2] for record in records if "/" not in record.id.partition("/")[2]]
         else:
             return None
