@@ -202,8 +202,9 @@ def test_a_resource_that_leads_elsewhere_does_not_exist(root: Path, uri: str):
 
 
 ODD = (
-    "2026/2026-01-01-nested", "2026/03/deep/2026-03-01-deeper", "no-date", "2026-01-02-with blanks ", "2026-01-03-what?",
-    "2026-01-04-a#b", "2026-01-05-100%", "2026-01-06-%41", "2026-01-07-größe", "2026-01-08-x.md", "sub folder/a+b&c=d",
+    "2026/2026-01-01-nested", "2026/03/deep/2026-03-01-deeper", "no-date", "2026-01-02-with blanks ",
+    "2026-01-03-what?", "2026-01-04-a#b", "2026-01-05-100%", "2026-01-06-%41", "2026-01-07-größe", "2026-01-08-x.md",
+    "sub folder/a+b&c=d",
 )  # fmt: skip
 
 
