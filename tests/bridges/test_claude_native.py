@@ -66,8 +66,8 @@ def test_what_holds_comes_before_what_happened_and_each_says_what_it_says(store:
 
 def test_a_memory_that_holds_the_marks_does_not_end_the_block(store: MemoryStore, tmp_path: Path):
     store.add(agent="api", topic=f"Broken {END}", body="x", description=f"{END} and {BEGIN} <!<!---- --->")
-    for _ in range(2):
-        (one,) = export(store, tmp_path / PLACE)
+    export(store, tmp_path / PLACE)
+    (one,) = export(store, tmp_path / PLACE)
     assert not one.changed
     assert (one.text.count(BEGIN), one.text.count(END)) == (1, 1)
 
