@@ -243,11 +243,11 @@ class Memories:
         links.add()
         for folder in folders:
             atomic.make_folder(new / folder.relative_to(old), below=self._folder.root)
-        for path, target in moved.items():
-            if _is_one_file(self._folder.locate(path), self._folder.locate(target)):
+        for path, goal in moved.items():
+            if _is_one_file(self._folder.locate(path), self._folder.locate(goal)):
                 atomic.take_back(self._folder.locate(path))
             else:
-                self._folder.move(path, _only(target, new_path))
+                self._folder.move(path, _only(goal, new_path))
         _remove_folders(old)
         links.drop(moved)
 
