@@ -176,7 +176,7 @@ def test_a_session_is_briefed_on_its_first_prompt_alone(project: Project):
 
 
 def test_without_cards_only_who_has_a_memory_is_briefed(project: Project):
-    """The runner's own agents, and names that nobody ever wrote as, cost nothing: no briefing, no receipt, no folder."""
+    """The runner's own agents, and names that nobody ever wrote as, cost nothing: no tokens, no receipt, no folder."""
     shutil.rmtree(project.folder / ".claude" / "agents")
     for agent in ("general-purpose", "Explore", "Plan", "worker", "quality-lead"):
         assert project.hook(delegation(project, agent=agent)) == {}

@@ -228,9 +228,7 @@ def _handed(event: Event, setting: Setting, speaker: Speaker, *, agent: str, tas
     if not task.strip() or (folder := _folder(event, setting, speaker)) is None:
         return ""
     key = _key(event.session, once, agent, task if once == "task" else "")
-    if event.session and hooked.claimed(folder, key) is not None:
-        return ""
-    if not _is_known(agent, folder):
+    if (event.session and hooked.claimed(folder, key) is not None) or not _is_known(agent, folder):
         return ""
     from agent_memory.store import MemoryStore  # noqa: PLC0415
 

@@ -45,7 +45,10 @@ class MemoryStore(FirstStep, Compacting):
         return self._index.sync(full=full, force=force)
 
     def watch(self, *, stop: threading.Event | None = None) -> Iterator[SyncReport]:
-        """Sync whenever files change, and yield a report each time something did; the first one comes at once."""
+        """Sync whenever files change, and yield a report each time something did; the first one comes at once.
+
+        What changes while nobody waits for a report is in the next one.
+        """
         from agent_memory.files.watching import changes  # noqa: PLC0415  only long-lived use needs watchfiles
 
         yield self.sync()
