@@ -79,10 +79,21 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         setattr(ctx.ensure_object(Call), str(param.name), value)
 
 
+def _keep_root(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    from agent_memory.files import discover
+
+    discover.check_named(value)
+    _keep(ctx, param, value)
+
+
 def root_option(function: F) -> F:
     """Add `--root`."""
     return click.option(
-        "--root", metavar="FOLDER", expose_value=False, callback=_keep, help="The store, or a project that has one."
+        "--root",
+        metavar="FOLDER",
+        expose_value=False,
+        callback=_keep_root,
+        help="The store, or a project that has one.",
     )(function)
 
 

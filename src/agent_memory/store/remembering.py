@@ -170,13 +170,16 @@ class Remembering(Reading):
         return any(r.agent == agent and (memory in r.answers or memory in {h.id for h in r.memories}) for r in shown)
 
     def _unused(self, reader: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the ids of what was often handed over and never of use, and what is wrong with the lines that tell."""
+        """Return the ids of what was often handed over and never of use, and what is wrong with the lines that tell.
+
+        Where nobody ever said what was of use, nothing is known to be of none.
+        """
         from agent_memory.recall import receipts  # noqa: PLC0415
 
         problems: list[Problem] = []
         said = list(self._feedback(problems))
         idle = receipts.never_used(receipts.counts(self._receipts(problems), said))
-        if not idle:
+        if not (idle and said):
             return (), tuple(map(str, problems))
         shown = self._index.read(lambda index: lookup.records(index, self._view(reader), "NOT memories.archived"))
         there = {record.id for record in shown}
