@@ -303,7 +303,7 @@ def _how_to_save(agent: str, place: str) -> str:
         f"    memory add --agent {agent} --topic \"What it is about\" - <<'EOF'\n"
         "    What was learned, why, and which files it concerns.\n    EOF\n\n"
         "`--type decision` (or convention, gotcha, procedure, incident) says what kind it is, `--supersedes ID` which"
-        " earlier memory it replaces. `memory search WORDS` finds what is there."
+        f" earlier memory it replaces. `memory search WORDS --as {agent}` finds what is there."
     )
 
 

@@ -10,7 +10,8 @@ from datetime import date, datetime
 from agent_memory.errors import InvalidInput
 
 LONGEST_SLUG = 80
-LONGEST_TOPIC = 300
+LONGEST_TOPIC = 10_000
+"""Characters of a topic; nobody loses a memory for a long title, but a whole text is none."""
 LONGEST_AGENT = 64
 
 _STORE = "agents-memory"
@@ -53,7 +54,7 @@ def check_topic(topic: str) -> str:
     """
     if len(topic) > LONGEST_TOPIC:
         raise InvalidInput(
-            f"the topic has {len(topic):,} characters, more than {LONGEST_TOPIC}",
+            f"the topic has {len(topic):,} characters, more than {LONGEST_TOPIC:,}",
             hint="say in a few words what it is about; the rest belongs into the text",
         )
     return topic

@@ -31,9 +31,7 @@ Whose = Annotated[
 ]
 Id = Annotated[str, Field(description="<agent>/<date>-<topic>, as other tools give it", min_length=1, max_length=500)]
 Day = Annotated[date | None, Field(description="YYYY-MM-DD")]
-Topic = Annotated[
-    str, Field(description="The title; the file name is made of it", min_length=1, max_length=naming.LONGEST_TOPIC)
-]
+Topic = Annotated[str, Field(description="The title; the file name is made of it", min_length=1, max_length=300)]
 Strings = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)]
 Kind = Literal[
     "decision", "convention", "gotcha", "procedure", "reference", "preference", "incident", "handoff", "consultation",
