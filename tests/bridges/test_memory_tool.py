@@ -358,6 +358,13 @@ def test_a_kill_while_it_renames_never_brings_back_what_was_replaced(tmp_path: P
                 AgentMemoryTool(store, "api").call(command("rename", old_path=A, new_path=B))
             assert len(store.record("api/2026-01-02-b", reader="web").superseded_by) == 4
             assert not (store.root / "api" / "2026-01-01-a.md").exists()
+            if CLAIM in there:  # and nothing of the first try is left
+                left = [
+                    path
+                    for path, text in contents(store.root).items()
+                    if path.endswith(".md") and b"2026-01-01-a" in text
+                ]
+                assert sorted(left) == ["web/2026-02-06-none.md", "web/2026-02-07-broken.md"]
 
 
 def test_what_it_deletes_comes_back(store: MemoryStore):

@@ -95,4 +95,4 @@ def _folded(name: str) -> str:
 
 def _shown(name: str) -> str:
     short = name if len(name) <= 64 else f"{name[:64]}\u2026"
-    return short if short.isprintable() else ascii(short)
+    return short if short and short.isprintable() else ascii(short)

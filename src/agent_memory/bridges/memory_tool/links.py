@@ -31,7 +31,7 @@ class Links:
     def __init__(self, folder: Folder, renamed: Mapping[str, str]) -> None:
         self._folder = folder
         self._renamed = dict(renamed)
-        self._paths = [path for path, data in self._suspects() if self._followed(path, data, keep=True) != data]
+        self._paths = [path for path, data in self._suspects() if self._followed(path, data, keep=False) != data]
 
     def add(self) -> None:
         """Name the new ids beside the old ones."""
