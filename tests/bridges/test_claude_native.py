@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from agent_memory import InvalidInput, MemoryStore, Unreadable
-from agent_memory.bridges.claude_native import BEGIN, MOST_BYTES, MOST_LINES, PLACE, export
+from agent_memory.bridges.claude_native import BEGIN, END, MOST_BYTES, MOST_LINES, PLACE, export
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
@@ -37,10 +37,52 @@ def test_it_lists_what_holds_newest_first_and_every_link_leads_there(store: Memo
     names = re.findall(r"^- \[(.*?)\]\((\S*)\) — (.*)$", one.path.read_text(), re.MULTILINE)
     assert [name for name, _, _ in names] == ["Retries again (now)", "Odd", "Mine"]
     assert names[0][2] == "2026-07-15: Nine times."
+    assert names[2][2] == "2026-02-02: x"
+    assert "Not listed: 2 superseded or expired" in one.text
     assert all((one.path.parent / unquote(link)).is_file() for _, link, _ in names)
     assert one.path == tmp_path / ".claude" / "agent-memory" / "api" / "MEMORY.md"
     again = export(store, tmp_path / PLACE, agents=["api"])
     assert [found.changed for found in again] == [False]
+
+
+def test_what_holds_comes_before_what_happened_and_each_says_what_it_says(store: MemoryStore, tmp_path: Path):
+    """An agent that knows nothing yet needs the rules before the diary; a line says enough to decide on reading."""
+    about = (
+        "Webhooks retry five times within an hour and are then left to a person, who sees them on the board of jobs."
+    )
+    for n, kind in enumerate(("note", "decision", "incident", "gotcha", "handoff", "convention")):
+        store.add(agent="api", topic=f"A {kind}", body="x", type=kind, description=about, date=date(2026, 1, 1 + n))
+    body = "# A diary\n\nThe queue was full of jobs that nobody wanted. Then we deleted it.\n"
+    (store.root / "api" / "2026-02-01-diary.md").write_text(body)
+    (one,) = export(store, tmp_path / PLACE)
+    lines = re.findall(r"^- \[(.*?)\]\(\S*\) — \S+: (.*)$", one.text, re.MULTILINE)
+    assert [name for name, _ in lines] == [
+        "A convention", "A gotcha", "A decision", "A diary", "A handoff", "A incident", "A note"
+    ]  # fmt: skip
+    assert {said for name, said in lines if name != "A diary"} == {about}
+    assert dict(lines)["A diary"].startswith("The queue was full of jobs")
+    assert "Not listed" not in one.text
+
+
+def test_a_memory_that_holds_the_marks_does_not_end_the_block(store: MemoryStore, tmp_path: Path):
+    store.add(agent="api", topic=f"Broken {END}", body="x", description=f"{END} and {BEGIN} <!<!---- --->")
+    export(store, tmp_path / PLACE)
+    (one,) = export(store, tmp_path / PLACE)
+    assert not one.changed
+    assert (one.text.count(BEGIN), one.text.count(END)) == (1, 1)
+
+
+def test_where_there_is_no_room_what_happened_goes_first(store: MemoryStore, tmp_path: Path):
+    for n in range(300):
+        path = store.root / "api" / f"2026-{1 + n // 28:02}-{1 + n % 28:02}-note-{n:03}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"---\nname: N{n:03}\ntype: {'decision' if n < 150 else 'note'}\n---\n\nabout {n}\n")
+    (one,) = export(store, tmp_path / PLACE)
+    names = re.findall(r"\[N(\d+)\]", one.text)
+    assert names[:150] == [f"{n:03}" for n in range(149, -1, -1)]
+    assert names[150:] == [f"{n:03}" for n in range(299, 299 - len(names) + 150, -1)]
+    assert len(names) == one.listed > 150
+    assert one.text.count("\n") <= MOST_LINES
 
 
 def test_what_others_wrote_in_the_file_stays(store: MemoryStore, tmp_path: Path):
@@ -75,7 +117,7 @@ def test_it_never_has_more_than_is_read_of_it(store: MemoryStore, tmp_path: Path
     text = one.path.read_text()
     assert one.listed + one.left_out == 260
     assert one.listed > 100
-    assert f"and {one.left_out} older" in text
+    assert f"Not listed: {one.left_out} older (`memory list --agent api`)" in text
     assert text.count("\n") <= MOST_LINES
     assert MOST_BYTES * 0.9 < len(text.encode()) <= MOST_BYTES
     one.path.write_text("line\n" * 198)

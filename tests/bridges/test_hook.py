@@ -175,6 +175,26 @@ def test_a_session_is_briefed_on_its_first_prompt_alone(project: Project):
     assert project.hook(submitted(project, session_id="t"))
 
 
+def test_without_cards_only_who_has_a_memory_is_briefed(project: Project):
+    """The runner's own agents, and names that nobody ever wrote as, cost nothing: no tokens, no receipt, no folder."""
+    shutil.rmtree(project.folder / ".claude" / "agents")
+    for agent in ("general-purpose", "Explore", "Plan", "worker", "quality-lead"):
+        assert project.hook(delegation(project, agent=agent)) == {}
+        assert project.hook(submitted(project, agent_type=agent)) == {}
+        assert project.hook(lifetime(project, "SubagentStart", agent_type=agent)) == {}
+        assert not (project.root / agent).exists()
+    assert receipts(project) == 0
+    assert prompt_of(project.hook(delegation(project)))
+    project.memory(
+        "add", "--agent", "general-purpose", "--topic", "Mine", "-", stdin="Payment webhooks time out, add retries."
+    )
+    assert prompt_of(project.hook(delegation(project, agent="general-purpose")))
+    names = [path.stem for path in (project.root / "worker-engineer").iterdir()]
+    project.memory("archive", "--agent", "worker-engineer", *names)
+    shutil.rmtree(project.root / "worker-engineer")
+    assert prompt_of(project.hook(delegation(project, session_id="later")))
+
+
 def test_a_first_prompt_that_nothing_is_known_about_was_the_first(project: Project):
     assert project.hook(submitted(project, "Choose a colour for the curtains")) == {}
     assert project.hook(submitted(project)) == {}

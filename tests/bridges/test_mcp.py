@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -187,12 +188,51 @@ def test_an_unforeseen_failure_tells_nothing_of_the_machine(root: Path, monkeypa
 @pytest.mark.parametrize("uri", [
     "memory://api/..%2f..%2fetc%2fpasswd", "memory://api/../../etc/passwd", "memory://%2e%2e/x", "memory://api/",
     "memory://api/2026-01-01-nothing", "memory://api/a%00b", "file:///etc/passwd", "memory://.store/lock",
+    "memory://api/x/../../../etc/passwd", "memory://api/x%2f..%2f..%2f..%2fetc%2fpasswd", "memory://api//etc/passwd",
+    "memory://api/x/%2e%2e/%2e%2e/.store/lock", "memory://api/..%5c..%5cetc", "memory://api/x/", "memory://api",
+    "memory:///etc/passwd", "memory://api/.store/archive/api/2026-01-01-nothing",
 ])  # fmt: skip
 def test_a_resource_that_leads_elsewhere_does_not_exist(root: Path, uri: str):
     async def main() -> None:
         async with in_memory(root) as caller:
             with pytest.raises(Exception, match=r"(?i)memory|resource|cannot|uri|url"):
                 await caller.read(uri)
+
+    run(main)
+
+
+ODD = (
+    "2026/2026-01-01-nested", "2026/03/deep/2026-03-01-deeper", "no-date", "2026-01-02-with blanks ",
+    "2026-01-03-what?", "2026-01-04-a#b", "2026-01-05-100%", "2026-01-06-%41", "2026-01-07-größe", "2026-01-08-x.md",
+    "sub folder/a+b&c=d",
+)  # fmt: skip
+
+
+def test_every_memory_is_a_resource_whatever_its_folder_and_name(root: Path):
+    """The slashes of an id as they are, or percent-encoded, which is how a client fills in the template."""
+    for name in ODD:
+        (root / "api" / f"{name}.md").parent.mkdir(parents=True, exist_ok=True)
+        (root / "api" / f"{name}.md").write_text(f"# Odd\n\n{name!r} is its name.\n")
+    (root / ".store" / "archive" / "api" / "old").mkdir(parents=True)
+    (root / ".store" / "archive" / "api" / "old" / "2025-01-01-gone.md").write_text("It was once.\n")
+    with MemoryStore.open(root) as store:
+        known = {record.id: store.show(record.path).body for record in store.list(archived=True)}
+    assert {f"api/{name}" for name in ODD} | {"api/old/2025-01-01-gone"} <= set(known)
+
+    async def main() -> None:
+        async with in_memory(root) as caller:
+            for id_, body in known.items():
+                agent, _, name = id_.partition("/")
+                assert await caller.read(f"memory://{agent}/{quote(name, safe='')}") == body
+                assert await caller.read(f"memory://{agent}/{quote(name)}") == body
+            assert await caller.read("memory://api/2026/2026-01-01-nested.md") == known["api/2026/2026-01-01-nested"]
+            template = ResourceTemplateReference(type="ref/resource", uri="memory://{agent}/{name}")
+            assert await caller.complete(template, "name", "2026/", agent="api") == [
+                "2026/03/deep/2026-03-01-deeper", "2026/2026-01-01-nested"
+            ]  # fmt: skip
+            offered = await caller.complete(template, "name", "", agent="api")
+            assert {f"api/{name}" for name in offered} == {id_ for id_ in known if id_.startswith("api/")}
+            assert offered[-1] == "old/2025-01-01-gone"
 
     run(main)
 
@@ -210,6 +250,31 @@ def test_who_names_no_agent_sees_nothing_private(root: Path):
                 await caller.read(f"memory://{secret}")
             made = await caller.done("memory_first_step", agent="web", task="Salaries are a secret")
             assert "Salaries" not in made["markdown"]
+
+    run(main)
+
+
+def test_who_reads_searches_the_team_and_what_is_its_own(root: Path):
+    """`agent` says whose memories; without it, `reader` still finds its private ones among all the others."""
+    with MemoryStore.open(root) as store:
+        store.add(agent="web", topic="Pay", body="Salaries are paid by web.", visibility="private")
+        store.add(agent="web", topic="Rules", body="Salaries have rules.")
+
+    async def names(caller: Caller, **words: str) -> set[str]:
+        return {hit["name"] for hit in (await caller.done("memory_search", query="salaries", **words))["hits"]}
+
+    async def main() -> None:
+        async with in_memory(root) as caller:
+            assert await names(caller) == {"Rules"}
+            assert await names(caller, reader="api") == {"Rules", "Salary"}
+            assert await names(caller, reader="web", agent="api") == set()
+            assert await names(caller, agent="web") == {"Rules", "Pay"}
+            shown = await caller.done("memory_show", id=ids(root, "api")["Salary"], reader="api")
+            assert shown["name"] == "Salary"
+        async with in_memory(root, agent="api") as caller:
+            assert await names(caller) == {"Rules", "Salary"}
+            assert await names(caller, agent="web") == {"Rules"}
+            assert "speaks for api" in await caller.refused("memory_search", query="salaries", reader="web")
 
     run(main)
 

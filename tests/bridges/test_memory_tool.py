@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import re
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ from anthropic.lib.tools import ToolError
 from anthropic.tools.memory import BetaLocalFilesystemMemoryTool
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.promises.steps import Steps
+from tests.promises.support import Child
 
 from agent_memory import MemoryStore
 from agent_memory.bridges.memory_tool import AgentMemoryTool, AsyncAgentMemoryTool
@@ -261,6 +264,107 @@ def test_what_it_writes_is_found_by_the_next_first_step(store: MemoryStore):
     )
     assert store.search("webhooks").hits[0].record.id == "api/jobs/2026-07-01-retries"
     assert store.doctor().healthy
+
+
+CLAIM = "api/2026-01-01-a"
+FOLLOWERS = {
+    "api/2026-02-01-own.md": "---\nsupersedes: [2026-01-01-a, ../odd]  # both\nkept: yes\n---\nown\n",
+    "web/2026-02-02-open.md": f"---\nsupersedes:\n  - '[[{CLAIM}]]'\n  - web/2026-01-01-other\n---\nopen\n",
+    "web/2026-02-03-private.md": f"---\nvisibility: private\nsupersedes: {CLAIM}.md\n---\nprivate\n",
+    "web/2026-02-04-answer.md": f"---\nsources: [{CLAIM}, web/x]\n---\nanswer\n",
+    ".store/archive/web/2026-02-05-past.md": f"---\nsupersedes: [{CLAIM}]\n---\npast\n",
+    "web/2026-02-06-none.md": f"---\nsupersedes: [web/2026-01-01-a]\n---\n{CLAIM} supersedes\n",
+    "web/2026-02-07-broken.md": f"---\nsupersedes: [{CLAIM}\n---\nbroken\n",
+    "api/2026-01-01-a.md": "# A\n\nThe old claim.\n",
+}
+
+
+def followed(root: Path) -> None:
+    for path, text in FOLLOWERS.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+@pytest.mark.parametrize(("old", "new"), [(A, B), (A, "/memories/deep/2026-03-01-c.md")])
+def test_what_was_replaced_stays_replaced_under_its_new_name(store: MemoryStore, old: str, new: str):
+    """Whoever named the old id names the new one, in every form, also what is private; all else stays as it was."""
+    followed(store.root)
+    before = contents(store.root)
+    tool = AgentMemoryTool(store, "api")
+    assert tool.call(command("rename", old_path=old, new_path=new)) == f"Successfully renamed {old} to {new}"
+    id_ = f"api{new.removeprefix('/memories').removesuffix('.md')}"
+    assert store.record(id_).superseded_by == ("api/2026-02-01-own", "web/2026-02-02-open", "web/2026-02-05-past")
+    assert "web/2026-02-03-private" in store.record(id_, reader="web").superseded_by
+    assert store.show("web/2026-02-04-answer").sources == (id_, "web/x")
+    text = contents(store.root)
+    assert text["api/2026-02-01-own.md"].endswith(b"kept: yes\n---\nown\n")
+    assert b"../odd" in text["api/2026-02-01-own.md"]
+    for path in ("web/2026-02-06-none.md", "web/2026-02-07-broken.md"):
+        assert text[path] == before[path]
+    assert not any(b"2026-01-01-a" in data for path, data in text.items() if "own" in path or "answer" in path)
+    assert tool.call(command("rename", old_path=new, new_path=old)) == f"Successfully renamed {new} to {old}"
+    assert store.record(CLAIM).status == "superseded"
+
+
+def test_a_folder_takes_the_links_of_all_its_memories_along(store: MemoryStore):
+    for n in (1, 2, 3):
+        path = store.root / "api" / "sub" / f"2026-01-0{n}-x.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"---\nsupersedes: [api/sub/2026-01-0{n - 1}-x]\n---\n{n}\n" if n > 1 else "1\n")
+    AgentMemoryTool(store, "api").call(command("rename", old_path="/memories/sub", new_path="/memories/to"))
+    assert store.record("api/to/2026-01-01-x").superseded_by == ("api/to/2026-01-02-x",)
+    assert store.record("api/to/2026-01-02-x").superseded_by == ("api/to/2026-01-03-x",)
+    assert not any("does not exist" in note for note in store.doctor().notes)
+
+
+def test_nothing_is_renamed_where_a_link_cannot_follow(store: MemoryStore):
+    """Who has the memory that cannot be edited is not told: it may be private."""
+    followed(store.root)
+    odd = store.root / "web" / "2026-02-08-odd.md"
+    odd.write_text(f"---\na: &x 1\nsupersedes: &y [{CLAIM}]\nb: *y\nvisibility: private\n---\nodd\n")
+    before = contents(store.root)
+    answer = outcome(AgentMemoryTool(store, "api"), command("rename", old_path=A, new_path=B))
+    assert answer[0] == "error"
+    assert "cannot be renamed: a memory names it that cannot be edited" in answer[1]
+    assert "odd" not in answer[1]
+    assert "web" not in answer[1]
+    assert contents(store.root) == before
+
+
+def test_a_kill_while_it_renames_never_brings_back_what_was_replaced(tmp_path: Path):
+    def stage(name: str, steps: Steps) -> tuple[MemoryStore, Child]:
+        root = tmp_path / name
+        MemoryStore.init(root, clock=lambda: NOW).close()
+        followed(root)
+
+        def work() -> list[tuple[str, str]]:
+            tool = AgentMemoryTool(MemoryStore.open(root, clock=lambda: NOW), "api")
+            steps.arm()
+            tool.call(command("rename", old_path=A, new_path=B))
+            return steps.taken
+
+        return MemoryStore.open(root, clock=lambda: NOW), Child(work)
+
+    steps = stage("whole", Steps())[1].result()
+    assert len(steps) > 20
+    for kill in range(len(steps)):
+        store, child = stage(f"kill-{kill}", Steps(die_at=kill))
+        assert child.wait() == -signal.SIGKILL
+        with store:
+            there = {record.id: record for record in store.list("claim", reader="web") if record.name == "A"}
+            assert set(there) <= {CLAIM, "api/2026-01-02-b"}
+            assert [len(record.superseded_by) for record in there.values()] == [4] * len(there) != [], steps[kill]
+            if CLAIM in there:  # try again
+                AgentMemoryTool(store, "api").call(command("rename", old_path=A, new_path=B))
+            assert len(store.record("api/2026-01-02-b", reader="web").superseded_by) == 4
+            assert not (store.root / "api" / "2026-01-01-a.md").exists()
+            if CLAIM in there:  # and nothing of the first try is left
+                left = [
+                    path
+                    for path, text in contents(store.root).items()
+                    if path.endswith(".md") and b"2026-01-01-a" in text
+                ]
+                assert sorted(left) == ["web/2026-02-06-none.md", "web/2026-02-07-broken.md"]
 
 
 def test_what_it_deletes_comes_back(store: MemoryStore):

@@ -157,14 +157,9 @@ def test_watch_tells_each_change_and_ends_well_on_ctrl_c(session: Any):
         assert child.stdout is not None
         assert child.stderr is not None
         assert json.loads(child.stdout.readline())["unchanged"] == 5
-        added = None
-        for n in range(50):  # the watch begins a moment after its first report
-            (session.root / "api-engineer" / f"2026-07-0{n % 9 + 1}-note.md").write_text(f"# Note {n}\n")
-            if select.select([child.stdout], [], [], 0.5)[0]:
-                added = json.loads(child.stdout.readline())
-                break
-        assert added is not None
-        assert added["added"] >= 1
+        (session.root / "api-engineer" / "2026-07-01-note.md").write_text("# Note\n")
+        assert select.select([child.stdout], [], [], 30)[0]
+        assert json.loads(child.stdout.readline())["added"] == 1
         child.send_signal(signal.SIGINT)
         assert child.wait(10) == 0
         assert child.stderr.read() == ""

@@ -203,7 +203,7 @@ def test_names_of_any_script_are_names(root: Path, name: str):
 
 
 def test_names_may_be_as_long_as_the_file_system_takes_them(root: Path):
-    """A very long name is a name; a topic of any length gets a file."""
+    """A very long name is a name; a long topic gets a file."""
     plant(root, {f"api/{LONG}": "beta"})
     with MemoryStore.open(root, clock=clock) as store:
         assert sync(store).problems == ()

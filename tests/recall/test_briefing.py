@@ -217,7 +217,7 @@ def test_a_question_that_only_the_task_makes_room_for_stands_there_once():
 # --- budgets and marks ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("budget", "given"), [(0, None), (-5, None), (60, None), (2000, 0), (2000, 250)])
+@pytest.mark.parametrize(("budget", "given"), [(0, None), (-5, None), (60, None), (2000, 0), (2000, 240)])
 def test_a_budget_that_holds_no_line_is_refused(budget: int, given: int | None):
     with pytest.raises(InvalidInput, match="holds no briefing") as error:
         made(hit(), budget=budget, budget_bytes=given)
@@ -226,6 +226,23 @@ def test_a_budget_that_holds_no_line_is_refused(budget: int, given: int | None):
         assert made(hit(), budget=enough).tokens <= enough
     else:
         assert made(hit(), budget_bytes=enough).bytes <= enough
+    with pytest.raises(InvalidInput, match=rf"give at least {enough} "):
+        made(hit(), budget=enough - 1 if given is None else 2000, budget_bytes=None if given is None else enough - 1)
+
+
+def test_the_least_budget_is_named_and_no_more():
+    """Where there is nothing to hand over, none of it is kept for a line."""
+    with pytest.raises(InvalidInput, match="holds no briefing") as error:
+        made(budget=1)
+    least = int(re.findall(r"\d+", error.value.hint)[0])
+    assert made(budget=least).tokens == least
+    for count in (1, 2, 12):
+        hits = [hit(10, number=n + 1) for n in range(count)]
+        with pytest.raises(InvalidInput) as error:
+            made(*hits, budget=1)
+        least = int(re.findall(r"\d+", error.value.hint)[0])
+        assert made(*hits, budget=least).tokens == least
+        assert len(made(*hits, budget=least).memories) == 1
 
 
 PIECES = st.lists(

@@ -149,9 +149,30 @@ def test_doctor_names_what_contradicts_itself(store: MemoryStore) -> None:
 
 def test_doctor_names_what_is_often_shown_and_never_used(store: MemoryStore) -> None:
     receipts = [store.first_step(agent="api", task=f"webhook retries of deliver_webhook {n}").receipt for n in range(5)]
+    assert store.doctor().unused == (), "nobody ever said what was of use"
+    other = store.first_step(agent="web", task="Subject3 of area3 needs thing3").receipt
+    store.feedback(other, used=["web/2026-01-04-subject3-area3"])
     assert store.doctor().unused[:1] == (REVISION[1],)
     store.feedback(receipts[0], used=[REVISION[1]])
     assert REVISION[1] not in store.doctor().unused
+
+
+def test_a_word_or_two_revise_and_repeat_nothing(store: MemoryStore) -> None:
+    for n, body in enumerate(("Green.", "Red.", "It is green.", "Red")):
+        store.add(agent="api", topic="Build", body=body, date=date(2026, 1 + n, 1))
+    assert store.doctor().suggestions == store.suggestions("api/2026-04-01-build") == ()
+
+
+@pytest.mark.parametrize("agent", ["api", "worker"])
+def test_the_same_text_under_another_name_repeats(store: MemoryStore, agent: str) -> None:
+    """It says nothing new, however late it is and whatever its file is called."""
+    text = "Imports of customers are slow on Mondays because of the list of the warehouse.\n"
+    for path in ("api/2026-01-06-import.md", f"{agent}/2026-06-06-warehouse-mondays.md"):
+        (store.root / path).parent.mkdir(exist_ok=True)
+        (store.root / path).write_text(text)
+    told = ("duplicate", f"{agent}/2026-06-06-warehouse-mondays", "api/2026-01-06-import")
+    assert pairs(store.doctor().suggestions) == [told]
+    assert pairs(store.suggestions(told[1])) == [told]
 
 
 def test_doctor_names_torn_lines_of_receipts(store: MemoryStore) -> None:

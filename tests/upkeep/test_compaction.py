@@ -98,6 +98,25 @@ def test_a_copy_goes_only_if_no_fact_goes_with_it():
     assert told(agents) == []
 
 
+def test_the_same_text_is_a_copy_whatever_its_file_is_called():
+    """A number in a file name tells files apart, not texts; one that somebody wrote into the file does."""
+    text = f"The limit is forty. {TALK}\n"
+    words = " ".join(f"{chr(97 + n // 26)}{chr(97 + n % 26)}ly" for n in range(200))
+    numbered = [original(name, text) for name in ("retry-policy", "retry-policy-2", "retry-policy-3")]
+    assert told(planned(*numbered)) == [("duplicate", ["retry-policy-2"]), ("duplicate", ["retry-policy-3"])]
+    assert {action.target for action in planned(*numbered).actions} == {numbered[0].memory.id}
+    renamed = planned(original("adr-12", text, days=95), original("limits", text))
+    assert told(renamed) == [("duplicate", ["adr-12"])]
+    for kept in (
+        [original("plan-2", text, title="Plan 2"), original("plan-3", text, title="Plan 3")],
+        [original("a", text, description="of 12 March"), original("b", text, description="of 13 March")],
+        [original("incident-41", f"{words} Anna"), original("incident-42", f"{words} Bruno")],
+    ):
+        assert told(planned(*kept)) == []
+    near = [original("one", f"{words} Anna"), original("two", f"{words} Bruno")]
+    assert len(told(planned(*near))) == 1, "but for the numbers they would be near copies"
+
+
 def test_digests_begin_with_the_oldest_and_end_when_the_budget_is_met():
     notes = [original(f"n{k}", days=200 - k) for k in range(20)]
     size = sum(o.tokens for o in notes)

@@ -1,6 +1,7 @@
 """An agent's memories as the `MEMORY.md` that Claude Code hands to agents with `memory: project`.
 
-The file is an index: one line a memory, newest first. What others wrote in it stays; ours stands between two marks.
+The file is an index: one line a memory, first what holds (decisions, conventions, …), then what happened, each newest
+first. What others wrote in it stays; ours stands between two marks.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_memory.errors import InvalidInput, StorageFailed, Unreadable
+from agent_memory.errors import InvalidInput, MemoryStoreError, StorageFailed, Unreadable
 from agent_memory.files import atomic, naming
-from agent_memory.team import scopes
+from agent_memory.recall import extract
+from agent_memory.recall.marks import cut, plain
 
 if TYPE_CHECKING:
     from agent_memory.model import Record
@@ -26,9 +28,18 @@ PLACE = Path(".claude") / "agent-memory"
 MOST_LINES, MOST_BYTES = 200, 25_000
 """What Claude Code reads of the file."""
 
-LONGEST_LINE = 150
+HOOKS = (160, 100, 50)
+"""Characters of what a line says of its memory: the longest with which all have a line, else the shortest."""
+
+HOLDS = ("convention", "decision", "gotcha", "preference", "procedure", "reference")
+"""Types that tell how things are; all others tell what happened."""
+
+OVER = ("superseded", "expired")
+"""Where a memory holds no more."""
+
 BEGIN = "<!-- agent-memory-store: written by memory export; what stands between the marks is replaced -->"
 END = "<!-- agent-memory-store: end -->"
+_COMMENT = re.compile("<!-+|-+>")
 _OURS = re.compile(rf"{re.escape(BEGIN)}\n.*?{re.escape(END)}(?:\n|\Z)", re.DOTALL)
 
 
@@ -38,7 +49,7 @@ class Exported:
 
     Attributes:
         listed: Memories that have a line.
-        left_out: Memories, the oldest, for which there was no room.
+        left_out: Memories that hold and for which there was no room.
         changed: The file is not as it was.
     """
 
@@ -72,40 +83,66 @@ def export(store: MemoryStore, folder: Path, *, agents: Sequence[str] = (), writ
 def _exported(store: MemoryStore, folder: Path, agent: str, reader: str | None) -> Exported:
     path = folder / agent / "MEMORY.md"
     old = _read(path)
-    others = _OURS.sub("", old)
-    seen = (r for r in store.list(agent=agent) if scopes.may_read(r.visibility, r.agent, reader))
-    records = [record for record in seen if record.status not in ("superseded", "expired")]
+    records = store.list(agent=agent, reader=reader or "")  # "" is nobody, who sees what is open
+    holding = sorted((r for r in records if r.status not in OVER), key=lambda record: record.type not in HOLDS)
+    said = [_said(store, record) for record in holding]
     way = os.path.relpath(store.root, path.parent)
-    head = f"## Dated memories of {agent}\n\nThe ones for a task: `memory first-step --agent {agent} --task TEXT`.\n\n"
-    lines = [_line(record, way) for record in records]
-    for count in range(min(len(lines), MOST_LINES), -1, -1):
-        more = f"- … and {len(lines) - count} older: `memory list --agent {agent}`\n" if count < len(lines) else ""
-        block = f"{BEGIN}\n{head}{''.join(lines[:count])}{more}{END}\n"
-        text = _OURS.sub(lambda _, block=block: block, old, count=1) if _OURS.search(old) else _joined(others, block)  # type: ignore[misc]
-        if text.count("\n") <= MOST_LINES and len(text.encode()) <= MOST_BYTES:
-            return Exported(
-                agent=agent, path=path, text=text, listed=count, left_out=len(lines) - count, changed=text != old
-            )
+    for hook in HOOKS:
+        lines = [_line(record, way, about, hook) for record, about in zip(holding, said, strict=True)]
+        for count in range(len(lines), -1 if hook == HOOKS[-1] else len(lines) - 1, -1):
+            text = _within(old, _block(agent, lines, count, over=len(records) - len(holding)))
+            if text.count("\n") <= MOST_LINES and len(text.encode()) <= MOST_BYTES:
+                left = len(lines) - count
+                return Exported(agent=agent, path=path, text=text, listed=count, left_out=left, changed=text != old)
     hint = "make room in it; Claude Code reads 200 lines and 25 kB"
     raise InvalidInput(f"{path} is full without our memories", hint=hint)
 
 
-def _joined(others: str, block: str) -> str:
-    if not others.strip():
+def _block(agent: str, lines: Sequence[str], count: int, *, over: int) -> str:
+    """Return our part of the file.
+
+    Args:
+        count: Lines that it shall have of those that there are.
+        over: Memories that hold no more.
+    """
+    head = (
+        f"## Dated memories of {agent}\n\n"
+        f"The ones for a task: `memory first-step --agent {agent} --task TEXT`. Each line leads to its file.\n\n"
+    )
+    left = len(lines) - count
+    more = [f"{left} older (`memory list --agent {agent}`)"] if left else []
+    state = "'status:superseded OR status:expired'"
+    more += [f"{over} superseded or expired (`memory list --agent {agent} {state}`)"] if over else []
+    rest = f"\nNot listed: {', '.join(more)}.\n" if more else ""
+    return f"{BEGIN}\n{head}{''.join(lines[:count])}{rest}{END}\n"
+
+
+def _within(old: str, block: str) -> str:
+    """Return the text of a file with our part in its place, or below what others wrote."""
+    if _OURS.search(old):
+        return _OURS.sub(lambda _: block, old, count=1)
+    if not old.strip():
         return block
-    return f"{others}{'' if others.endswith(chr(10)) else chr(10)}\n{block}"
+    return f"{old}{'' if old.endswith(chr(10)) else chr(10)}\n{block}"
 
 
-def _line(record: Record, way: str) -> str:
-    """Return one line of the index: title, file, date, and what it says, cut."""
-    name = re.sub(r"[\[\]\s]+", " ", record.name).strip()
+def _said(store: MemoryStore, record: Record) -> str:
+    """Return what a memory says: its description, else how its text begins, headings and code left out."""
+    if about := plain(record.description, 1000):
+        return about
+    try:
+        parts = extract.parts(store.show(record.path, reader=record.agent).body)
+        return plain(" ".join(part.text for part in parts if part.kind in ("text", "item")), 1000)
+    except MemoryStoreError:  # it was moved or spoilt since it was listed; its line still leads there
+        return ""
+
+
+def _line(record: Record, way: str, about: str, hook: int) -> str:
+    """Return one line of the index: title, file, date, and what it says, cut after `hook` characters."""
+    name = cut(_COMMENT.sub("", re.sub(r"[\[\]\s]+", " ", plain(record.name))).strip(), 80)
     path = f"{way}/{record.path}".replace(" ", "%20").replace("(", "%28").replace(")", "%29")
-    start = f"- [{name[:80]}]({path}) — {record.date}"
-    about = " ".join(record.description.split())
-    room = LONGEST_LINE - len(start) - 3
-    if about and room >= 20:
-        start += f": {about if len(about) <= room else about[: room - 1].rstrip() + '…'}"
-    return f"{start}\n"
+    said = cut(_COMMENT.sub("", about), hook)
+    return f"- [{name}]({path}) — {record.date}{': ' if said else ''}{said}\n"
 
 
 def _read(path: Path) -> str:

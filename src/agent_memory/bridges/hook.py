@@ -228,7 +228,7 @@ def _handed(event: Event, setting: Setting, speaker: Speaker, *, agent: str, tas
     if not task.strip() or (folder := _folder(event, setting, speaker)) is None:
         return ""
     key = _key(event.session, once, agent, task if once == "task" else "")
-    if event.session and hooked.claimed(folder, key) is not None:
+    if (event.session and hooked.claimed(folder, key) is not None) or not _is_known(agent, folder):
         return ""
     from agent_memory.store import MemoryStore  # noqa: PLC0415
 
@@ -247,10 +247,10 @@ def _handed(event: Event, setting: Setting, speaker: Speaker, *, agent: str, tas
 
 
 def _briefing(store: MemoryStore, agent: str, task: str) -> Briefing | None:
-    """Return the briefing for a task, or None where it has nothing to say or nobody knows the agent."""
+    """Return the briefing for a task, or None where it has nothing to say."""
     try:
         made = store.first_step(agent=agent, task=task, budget=BUDGET, budget_bytes=LONGEST, receipt=False)
-    except (NotFound, InvalidInput):  # one of the runner's own agents, or a task of nothing but blanks
+    except (NotFound, InvalidInput):  # an agent whose last memory went this moment, or a task that is none
         return None
     return None if made.nothing_relevant and not made.consultations and not made.answers else made
 
@@ -303,7 +303,7 @@ def _how_to_save(agent: str, place: str) -> str:
         f"    memory add --agent {agent} --topic \"What it is about\" - <<'EOF'\n"
         "    What was learned, why, and which files it concerns.\n    EOF\n\n"
         "`--type decision` (or convention, gotcha, procedure, incident) says what kind it is, `--supersedes ID` which"
-        " earlier memory it replaces. `memory search WORDS` finds what is there."
+        f" earlier memory it replaces. `memory search WORDS --as {agent}` finds what is there."
     )
 
 
@@ -329,8 +329,9 @@ def _stopped(event: Event, setting: Setting, speaker: Speaker) -> dict[str, Any]
 
 
 def _is_known(agent: str, folder: Folder) -> bool:
-    """Whether an agent has a card or a memory."""
+    """Whether an agent has a card or a memory; a runner's own agents and names of one task have neither."""
     from agent_memory.files import naming  # noqa: PLC0415
+    from agent_memory.files.listing import ARCHIVE  # noqa: PLC0415
     from agent_memory.team import cards  # noqa: PLC0415
 
     try:
@@ -338,7 +339,8 @@ def _is_known(agent: str, folder: Folder) -> bool:
     except InvalidInput:
         return False
     project = cards.project_of(folder.root)
-    if (folder.root / agent).is_dir() or (project and cards.card_of(project, agent)):
+    owns = any((folder.root / place / agent).is_dir() for place in ("", ARCHIVE))
+    if owns or (project and cards.card_of(project, agent)):
         return True
     return project is not None and agent in cards.read_cards(project)
 

@@ -229,7 +229,7 @@ def _checked(key: str, value: Mapping[str, Any]) -> Value:
         raise InvalidInput(f"valid_until {given['valid_until']!r} is no day", hint="write YYYY-MM-DD")
     return {
         "date": given["date"],
-        "topic": given.get("topic") or naming.words_of(key),
+        "topic": naming.check_topic(given.get("topic") or naming.words_of(key)),
         "body": f"{given['content']}\n",
         "type": given.get("type") or "note",
         "description": given.get("description", ""),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, Command, agent_option, pass_call, shared_options
+from agent_memory.cli.options import Call, Command, complete_agent, pass_call, shared_options
 from agent_memory.cli.render import flowed, plural, put, visible
 
 if TYPE_CHECKING:
@@ -27,11 +27,18 @@ SUGGESTED = 10
     ),
 )
 @click.option("--fix", is_flag=True, help="Rebuild an index that differs, clear what crashes and hooks left.")
-@agent_option("Who reads: its private memories may be named.")
+@click.option(
+    "--as",
+    "--agent",
+    "reader",
+    metavar="NAME",
+    shell_complete=complete_agent,
+    help="Who reads: its private memories may be named.",
+)
 @shared_options
 @pass_call
 @click.pass_context
-def command(ctx: click.Context, call: Call, fix: bool, agent: str | None) -> None:  # noqa: FBT001
+def command(ctx: click.Context, call: Call, fix: bool, reader: str | None) -> None:  # noqa: FBT001
     """Compare the index with the files, every byte of them, and tell what is not as it should be.
 
     The exit code is 1 where the index differs or a file could not be read. With --fix the store is examined again
@@ -41,8 +48,8 @@ def command(ctx: click.Context, call: Call, fix: bool, agent: str | None) -> Non
     over and never of use. These are suggestions and change no exit code.
     """
     with call.store() as store:
-        found = store.doctor(fix=fix, agent=agent)
-        left = store.doctor(agent=agent) if fix else found
+        found = store.doctor(fix=fix, reader=reader)
+        left = store.doctor(reader=reader) if fix else found
     fixed = tuple(d for d in found.differences if d not in left.differences)
     if call.json:
         from agent_memory.cli.json_output import of_problems, of_suggestion, print_json

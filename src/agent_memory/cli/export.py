@@ -33,7 +33,8 @@ def command(call: Call, form: str, agents: tuple[str, ...], out: str | None, dry
     """Write memories in the form that another program reads.
 
     claude-native: FOLDER/<agent>/MEMORY.md, which Claude Code gives to agents with memory: project: a line for each
-    memory that holds, newest first, at most 200 lines and 25 kB. Whatever else the file holds stays.
+    memory that holds: decisions, conventions and the like before what happened, each newest first, at most 200 lines
+    and 25 kB. It says what is not listed and how to get there. Whatever else the file holds stays.
     """
     from agent_memory.bridges import claude_native
     from agent_memory.team import cards

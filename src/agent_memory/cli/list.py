@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import COUNT, Call, QueryCommand, agent_option, pass_call, shared_options
-from agent_memory.cli.render import mention, on_terminal, plural, say, standing
+from agent_memory.cli.options import COUNT, Call, QueryCommand, agent_option, pass_call, reader_option, shared_options
+from agent_memory.cli.render import mention, on_terminal, plural, say, say_strangers, standing
 
 if TYPE_CHECKING:
     from agent_memory.model import Record
@@ -24,12 +24,20 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("query", metavar="[QUERY]...", nargs=-1)
-@agent_option("Only memories of this agent, its private ones included.")
+@agent_option("Only memories of this agent.")
+@reader_option
 @click.option("--limit", metavar="N", type=COUNT, help="Memories at most.  [default: all]")
 @click.option("--archived", is_flag=True, help="List the archive as well.")
 @shared_options
 @pass_call
-def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int | None, archived: bool) -> None:  # noqa: FBT001
+def command(
+    call: Call,
+    query: tuple[str, ...],
+    agent: str | None,
+    reader: str | None,
+    limit: int | None,
+    archived: bool,  # noqa: FBT001
+) -> None:
     """List memories, newest first.
 
     QUERY selects, as in search. Off a terminal the rows are tab-separated, without a header: date, agent, type, status,
@@ -37,16 +45,17 @@ def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int | 
     """
     call.query = " ".join(query)
     with call.store() as store:
-        records = store.list(call.query, agent=agent, archived=archived, limit=limit)
+        records = store.list(call.query, agent=agent, reader=reader, archived=archived, limit=limit)
         if call.json:
             from agent_memory.cli.json_output import of_problems, of_record, print_json
 
             memories = [of_record(record) for record in records]
             fallback = store.fallback or None
             print_json({"memories": memories, "fallback": fallback, "problems": of_problems(store.report.problems)})
-            return
-        _print(records)
-        mention(store, problems=True)
+        else:
+            _print(records)
+            mention(store, problems=True)
+        say_strangers(store, (agent, reader), seen=records)
 
 
 def _print(records: tuple[Record, ...]) -> None:

@@ -78,10 +78,21 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         setattr(ctx.ensure_object(Call), str(param.name), value)
 
 
+def _keep_root(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    from agent_memory.files import discover
+
+    discover.check_named(value)
+    _keep(ctx, param, value)
+
+
 def root_option(function: F) -> F:
     """Add `--root`."""
     return click.option(
-        "--root", metavar="FOLDER", expose_value=False, callback=_keep, help="The store, or a project that has one."
+        "--root",
+        metavar="FOLDER",
+        expose_value=False,
+        callback=_keep_root,
+        help="The store, or a project that has one.",
     )(function)
 
 
@@ -106,6 +117,12 @@ def shared_options(function: F) -> F:
 def agent_option(text: str, *, required: bool = False) -> Callable[[F], F]:
     """Add `--agent`."""
     return click.option("--agent", metavar="NAME", required=required, help=text, shell_complete=complete_agent)
+
+
+def reader_option(function: F) -> F:
+    """Add `--as`."""
+    text = "Who reads, its private memories included; else the agent."
+    return click.option("--as", "reader", metavar="NAME", help=text, shell_complete=complete_agent)(function)
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
@@ -230,7 +247,7 @@ def complete_reference(ctx: click.Context, _: click.Parameter, incomplete: str) 
 
     try:
         with ctx.ensure_object(Call).store() as store:
-            records = store.list(archived=True) + _own(store, ctx.params.get("agent"))
+            records = store.list(archived=True) + _own(store, ctx.params.get("reader") or ctx.params.get("agent"))
     except Exception:  # noqa: BLE001
         return []
     found = {r.id: r.name for r in records if r.id.startswith(incomplete)}

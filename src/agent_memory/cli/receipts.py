@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import COUNT, Call, Command, agent_option, pass_call, shared_options
-from agent_memory.cli.render import note, on_terminal, plural, say
+from agent_memory.cli.options import COUNT, Call, Command, agent_option, pass_call, reader_option, shared_options
+from agent_memory.cli.render import note, on_terminal, plural, say, say_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
         "memory receipts --json | jq '.receipts[0].memories[].id'",
     ),
 )
-@agent_option("Only briefings of this agent, who reads them.")
+@agent_option("Only briefings of this agent.")
+@reader_option
 @click.option("--limit", metavar="N", type=COUNT, default=20, show_default=True, help="Receipts at most.")
 @shared_options
 @pass_call
-def command(call: Call, agent: str | None, limit: int) -> None:
+def command(call: Call, agent: str | None, reader: str | None, limit: int) -> None:
     """List the newest briefings and what came of them.
 
     Off a terminal the rows are tab-separated, without a header: time, agent, receipt, memories handed over, memories
@@ -36,14 +37,16 @@ def command(call: Call, agent: str | None, limit: int) -> None:
     JSON counts them as "hidden".
     """
     with call.store() as store:
-        found = store.receipts(limit=limit, agent=agent)
-    if call.json:
-        from agent_memory.cli.json_output import of_problems, print_json
+        found = store.receipts(limit=limit, agent=agent, reader=reader)
+        if call.json:
+            from agent_memory.cli.json_output import of_problems, print_json
 
-        print_json({"receipts": [_object(judged) for judged in found.items], "problems": of_problems(found.problems)})
-        return
-    _print(found.items)
-    note("", notes=map(str, found.problems))
+            items = [_object(judged) for judged in found.items]
+            print_json({"receipts": items, "problems": of_problems(found.problems)})
+        else:
+            _print(found.items)
+            note("", notes=map(str, found.problems))
+        say_strangers(store, (reader, None if found.items else agent))
 
 
 def _object(judged: Judged) -> dict[str, object]:

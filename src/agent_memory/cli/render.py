@@ -96,6 +96,21 @@ def note(fallback: str, problems: Sequence[Problem] = (), notes: Iterable[str] =
         _say_note(f"{files} problems{unread}; see: memory doctor")
 
 
+def say_strangers(store: MemoryStore, agents: Iterable[str | None], *, seen: Iterable[Record] = ()) -> None:
+    """Say on stderr which of the agents that a call names nobody knows: a misspelt name looks like an answer.
+
+    Args:
+        seen: Memories that were found; whoever has one of them is known.
+    """
+    named = {agent for agent in agents if agent is not None} - {record.agent for record in seen}
+    if not named:
+        return
+    from agent_memory.team import scopes
+
+    known = store.agents()
+    note("", notes=(scopes.stranger(agent, known) for agent in sorted(named)))
+
+
 def _say_note(text: str) -> None:
     lines = flowed(f"note: {text}", sys.stderr)
     say(click.style("note:", fg="yellow") + lines.removeprefix("note:"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import COUNT, Call, QueryCommand, agent_option, pass_call, shared_options
+from agent_memory.cli.options import COUNT, Call, QueryCommand, agent_option, pass_call, reader_option, shared_options
 from agent_memory.cli.render import (
     bold,
     columns,
@@ -17,6 +17,7 @@ from agent_memory.cli.render import (
     plural,
     put,
     say,
+    say_strangers,
     standing,
     visible,
     width_of,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent_memory.model import Hit, SearchResult, Term
-    from agent_memory.store import MemoryStore
 
 
 @click.command(
@@ -41,13 +41,22 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
-@agent_option("Only memories of this agent, its private ones included.")
+@agent_option("Only memories of this agent.")
+@reader_option
 @click.option("--limit", metavar="N", type=COUNT, default=10, show_default=True, help="Hits at most.")
 @click.option("--archived", is_flag=True, help="Search the archive as well.")
 @click.option("--explain", is_flag=True, help="Show every term of each score.")
 @shared_options
 @pass_call
-def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int, archived: bool, explain: bool) -> None:  # noqa: FBT001
+def command(
+    call: Call,
+    query: tuple[str, ...],
+    agent: str | None,
+    reader: str | None,
+    limit: int,
+    archived: bool,  # noqa: FBT001
+    explain: bool,  # noqa: FBT001
+) -> None:
     """Find memories by a query, best first.
 
     Several words are one query; every word counts, none is needed. The language has fields, AND, OR, NOT or a leading
@@ -57,18 +66,23 @@ def command(call: Call, query: tuple[str, ...], agent: str | None, limit: int, a
     """
     call.query = " ".join(query)
     with call.store() as store:
-        result = store.search(call.query, agent=agent, limit=limit, archived=archived, explain=explain)
+        result = store.search(call.query, agent=agent, reader=reader, limit=limit, archived=archived, explain=explain)
         if call.json:
             from agent_memory.cli.json_output import of_search, print_json
 
             print_json(of_search(result, explain=explain))
-            return
-        for place, hit in enumerate(result.hits, 1):
-            _print_hit(place, hit, explain=explain)
-        if result.hits:
-            _say_more(result, limit)
         else:
-            _say_nothing(store, result, agent)
+            _print(result, limit, agent, explain=explain)
+        say_strangers(store, (agent, reader), seen=[hit.record for hit in result.hits])
+
+
+def _print(result: SearchResult, limit: int, agent: str | None, *, explain: bool) -> None:
+    for place, hit in enumerate(result.hits, 1):
+        _print_hit(place, hit, explain=explain)
+    if result.hits:
+        _say_more(result, limit)
+    else:
+        _say_nothing(result, agent)
     note(result.fallback, result.problems)
 
 
@@ -125,21 +139,10 @@ def _say_more(result: SearchResult, limit: int) -> None:
         say(dim(f"\n{len(result.hits)} of {of} that match{more}"))
 
 
-def _say_nothing(store: MemoryStore, result: SearchResult, agent: str | None) -> None:
+def _say_nothing(result: SearchResult, agent: str | None) -> None:
     if result.total:
         say(f"{plural(result.total, 'memory matches', 'memories match')}, but no file of them can be read now")
         return
     say(f"nothing found for {visible(result.query)!r}" + (f" among the memories of {visible(agent)}" if agent else ""))
     if result.suggestion:
         say(f"  did you mean: {visible(result.suggestion)}")
-    if agent is not None:
-        _say_unknown_agent(agent, {numbers.agent for numbers in store.stats().agents})
-
-
-def _say_unknown_agent(agent: str, agents: set[str]) -> None:
-    if agent in agents:
-        return
-    import difflib
-
-    near = difflib.get_close_matches(agent, agents, n=1)
-    say(f"  {visible(agent)} has no memories" + (f"; did you mean {visible(near[0])}?" if near else ""))

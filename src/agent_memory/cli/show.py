@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, Command, agent_option, pass_call, references, shared_options
+from agent_memory.cli.options import Call, Command, agent_option, pass_call, reader_option, references, shared_options
 from agent_memory.cli.render import bold, dim, flowed, mention, on_terminal, put, readable, standing, visible
 
 if TYPE_CHECKING:
@@ -27,31 +27,33 @@ if TYPE_CHECKING:
     ),
 )
 @references
-@agent_option("Who reads; whose memory is meant where only its name is given.")
+@agent_option("Whose memory is meant where only its name is given.")
+@reader_option
 @click.option("--raw", is_flag=True, help="Print the bytes of the file and nothing else.")
 @shared_options
 @pass_call
-def command(call: Call, ids: tuple[str, ...], agent: str | None, raw: bool) -> None:  # noqa: FBT001
+def command(call: Call, ids: tuple[str, ...], agent: str | None, reader: str | None, raw: bool) -> None:  # noqa: FBT001
     """Print memories in full.
 
     ID is <agent>/<date>-<topic>, a path, or the name alone where only one agent has it.
     """
     with call.store() as store:
-        records = [store.record(reference, agent=agent) for reference in ids]
+        records = [store.record(reference, agent=agent, reader=reader) for reference in ids]
+        reader = agent if reader is None else reader
         if raw:
             for record in records:
                 _print_raw(store, record)
         elif call.json:
             from agent_memory.cli.json_output import of_memory, print_json
 
-            memories = [of_memory(store.show(record.path, agent=agent), record) for record in records]
+            memories = [of_memory(store.show(record.path, reader=reader), record) for record in records]
             print_json({"memories": memories, "fallback": store.fallback or None})
             return
         else:
             for place, record in enumerate(records):
                 if place:
                     put(f"\n{dim('─' * 40)}\n")
-                _print(store.show(record.path, agent=agent), record)
+                _print(store.show(record.path, reader=reader), record)
         mention(store)
 
 

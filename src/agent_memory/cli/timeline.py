@@ -9,7 +9,7 @@ import click
 
 from agent_memory.cli.failure import Usage
 from agent_memory.cli.options import Call, Command, pass_call, shared_options
-from agent_memory.cli.render import bold, columns, dim, on_terminal, plural, put, visible
+from agent_memory.cli.render import bold, columns, dim, note, on_terminal, plural, put, visible
 from agent_memory.errors import NotFound
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ def command(call: Call, out: str | None) -> None:
         for agent, points in found.agents.items():
             for month, point in zip(found.months, points, strict=True):
                 put(f"{month:%Y-%m}\t{visible(agent)}\t{point.memories}\t{point.tokens}")
+    if found.ahead and not call.json:
+        said = f"{plural(found.ahead, 'memory is', 'memories are')} of a day to come and not counted yet"
+        note(f"{said}; see: memory list 'date:>today'")
 
 
 def _values(found: Timeline) -> dict[str, object]:
@@ -78,6 +81,7 @@ def _values(found: Timeline) -> dict[str, object]:
             }
             for mark in found.compactions
         ],
+        "ahead": found.ahead,
     }  # fmt: skip
 
 

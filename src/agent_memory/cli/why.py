@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_memory.cli.options import Call, Command, agent_option, complete_reference, pass_call, shared_options
+from agent_memory.cli.options import (
+    Call,
+    Command,
+    agent_option,
+    complete_reference,
+    pass_call,
+    reader_option,
+    shared_options,
+)
 from agent_memory.cli.render import note, on_terminal, plural, say, visible
 
 if TYPE_CHECKING:
@@ -21,17 +29,18 @@ if TYPE_CHECKING:
     examples=("memory why api-engineer/2026-03-02-retry-policy",),
 )
 @click.argument("reference", metavar="ID", shell_complete=complete_reference)
-@agent_option("Who reads; whose memory is meant where only its name is given.")
+@agent_option("Whose memory is meant where only its name is given.")
+@reader_option
 @shared_options
 @pass_call
-def command(call: Call, reference: str, agent: str | None) -> None:
+def command(call: Call, reference: str, agent: str | None, reader: str | None) -> None:
     """Tell in which briefings a memory was handed over, in which form, and what came of it.
 
     Off a terminal the rows are tab-separated, without a header: time, agent, receipt, form, outcome. The outcome is
     used, wrong, or - where nobody said.
     """
     with call.store() as store:
-        found = store.why(reference, agent=agent)
+        found = store.why(reference, agent=agent, reader=reader)
     if call.json:
         from agent_memory.cli.json_output import of_problems, print_json
 

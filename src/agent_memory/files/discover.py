@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent_memory.errors import NotFound
+from agent_memory.errors import InvalidInput, NotFound
 
 PLACE = Path(".claude") / "agents-memory"
 """Where a project keeps its store."""
@@ -19,6 +19,16 @@ def store_in(folder: Path) -> Path | None:
     return None
 
 
+def check_named(root: str | None) -> None:
+    """Refuse a name that names nothing, such as that of an unset variable: another store would be taken instead.
+
+    Raises:
+        InvalidInput: It is blank.
+    """
+    if root is not None and not root.strip():
+        raise InvalidInput("--root is empty", hint="name a store, or a project that has one, or leave it out")
+
+
 def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) -> Path:
     """Return the store root for a working directory.
 
@@ -29,8 +39,10 @@ def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) ->
         root: A store root, or a project folder that has one.
 
     Raises:
+        InvalidInput: `root` is blank.
         NotFound: No place has a store; a place that was named but has none is an error at once.
     """
+    check_named(root)
     for name, value in (("--root", root), ("MEMORY_ROOT", environ.get("MEMORY_ROOT"))):
         if value:
             path = Path(value).expanduser()
@@ -49,6 +61,7 @@ def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) ->
 
 def place_for_new(start: Path, environ: Mapping[str, str], *, root: str | None = None) -> Path:
     """Return where `init` creates a store: the named root, else in the main checkout, else in `start`."""
+    check_named(root)
     if named := root or environ.get("MEMORY_ROOT"):
         return Path(named).expanduser()
     return next(_candidates(start.absolute(), environ), start.absolute()) / PLACE

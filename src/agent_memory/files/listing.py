@@ -9,10 +9,12 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from agent_memory.files.naming import date_in
 from agent_memory.model import Problem
 
 STORE = ".store"
 ARCHIVE = f"{STORE}/archive"
+MISPLACED = "in no agent's folder, so it is no memory"
 
 _TYPE, _REGULAR = 0o170000, 0o100000  # the bits of a mode that tell the type of a file, and those of a regular one
 
@@ -157,7 +159,7 @@ class _Walk:
         return below
 
     def _other(self, entry: os.DirEntry[str], relative: str, below: list[str]) -> None:
-        """Go into folders, and report what is named like a memory but is no regular file."""
+        """Go into folders, and report what is named like a memory but is no regular file, or in no agent's folder."""
         path = relative + entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
         if is_folder:
@@ -169,6 +171,8 @@ class _Walk:
                 self._problem(path, "is a folder, although it is named like a memory")
             elif not entry.is_file(follow_symlinks=False):
                 self._problem(path, "is not a regular file")
+            elif not relative and date_in(entry.name) is not None:
+                self._problem(path, f"is {MISPLACED}; move it into the folder of its agent")
         elif entry.is_symlink() and _leads_to_a_folder(entry):
             self._problem(path, "symbolic link to a folder, not followed: memories are plain files")
 

@@ -10,6 +10,8 @@ from datetime import date, datetime
 from agent_memory.errors import InvalidInput
 
 LONGEST_SLUG = 80
+LONGEST_TOPIC = 10_000
+"""Characters of a topic; nobody loses a memory for a long title, but a whole text is none."""
 LONGEST_AGENT = 64
 
 _STORE = "agents-memory"
@@ -42,6 +44,20 @@ def topic_slug(topic: str) -> str:
     if not slug:
         return f"memory-{hashlib.sha256(topic.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
     return f"{slug}-memory" if re.fullmatch(_RESERVED, slug) else slug
+
+
+def check_topic(topic: str) -> str:
+    """Return a topic that somebody gives a memory, if it is short enough for a title.
+
+    Raises:
+        InvalidInput: It is not.
+    """
+    if len(topic) > LONGEST_TOPIC:
+        raise InvalidInput(
+            f"the topic has {len(topic):,} characters, more than {LONGEST_TOPIC:,}",
+            hint="say in a few words what it is about; the rest belongs into the text",
+        )
+    return topic
 
 
 def check_agent(agent: str) -> str:

@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     import threading
 
 
+_TICK = 100
+"""Milliseconds after which a watch without events says that it goes on; it looks for `stop` more often anyway."""
+
+
 def changes(root: Path, *, stop: threading.Event | None) -> Iterator[None]:
-    """Yield once for each burst of changes to memory files below `root`, until `stop` is set or Ctrl-C."""
+    """Yield as soon as somebody watches, then once for each burst of changes to memory files below `root`.
+
+    What changed before is nobody's event: whoever calls this looks for himself at the first yield. It ends where
+    `stop` is set, or with Ctrl-C.
+    """
     ours, archive = str(root / STORE), str(root / ARCHIVE)
 
     def concerns_us(_: watchfiles.Change, path: str) -> bool:
         return path.endswith(".md") and (not path.startswith(ours) or path.startswith(archive))
 
-    for _ in watchfiles.watch(root, stop_event=stop, watch_filter=concerns_us):
-        yield
+    begun = False
+    for found in watchfiles.watch(
+        root, stop_event=stop, watch_filter=concerns_us, rust_timeout=_TICK, yield_on_timeout=True
+    ):
+        if found or not begun:
+            begun = True
+            yield

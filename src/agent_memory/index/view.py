@@ -75,7 +75,7 @@ def problems(index: Index, reader: str | None) -> tuple[Problem, ...]:
 
 def _anonymous(agent: str) -> Problem:
     return Problem(
-        path=f"{agent}/", message=f"a private memory has problems; its owner sees them: memory doctor --agent {agent}"
+        path=f"{agent}/", message=f"a private memory has problems; its owner sees them: memory doctor --as {agent}"
     )
 
 

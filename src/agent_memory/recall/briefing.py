@@ -36,7 +36,7 @@ SUMMARY_BYTES, LONG_SUMMARY_BYTES = 800, 1200
 
 _LINES, _TEAM, _ONE, _QUARTER = 3, 3, 2, 4  # shares of the room: at most a third for lines, half for one text
 _WORDS, _NAME = 170, 160  # characters of a memory's own words in its line, and of its name
-_SMALLEST_ROOM = 140  # bytes beside the frame: one short line
+_STRIDE = 256  # bytes by which a larger budget is tried where one is too small
 _NOTHING = "\nNo recorded note was found to be relevant to this task.\n"
 _ALSO = "\n## Recorded as well\n\n"
 
@@ -84,7 +84,37 @@ def briefing(found: SearchResult, read: Callable[[Record], str], request: Reques
         read: Gives the body of a memory.
 
     Raises:
-        InvalidInput: The budget does not hold the frame and one line.
+        InvalidInput: The budget does not hold the frame and one line; the least that does is named.
+    """
+    most = request.budget * 4
+    if request.budget_bytes is not None:
+        most = min(most, request.budget_bytes)
+
+    def fitting(most: int) -> Briefing | None:
+        """With room to name what does not fit, or else without."""
+        made = _made(found, read, request, around, most, naming=True)
+        return made or _made(found, read, request, around, most, naming=False)
+
+    if (made := fitting(most)) is not None:
+        return made
+    counted, unit = (4, "tokens") if most == request.budget * 4 else (1, "bytes")
+    given = request.budget if counted == 4 else request.budget_bytes
+    low = max(most, 0) // counted
+    while fitting((high := low + _STRIDE // counted) * counted) is None:
+        low = high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fitting(middle * counted) else (middle, high)
+    raise InvalidInput(f"a budget of {given} {unit} holds no briefing", hint=f"give at least {high} {unit}")
+
+
+def _made(
+    found: SearchResult, read: Callable[[Record], str], request: Request, around: Around, most: int, *, naming: bool
+) -> Briefing | None:
+    """Write a briefing of at most so many bytes; None if they do not hold the frame and one line.
+
+    Args:
+        naming: Keep some room to name what does not fit.
     """
     head = BEGIN + (
         f"Notes that agents of this team recorded, for {plain(request.agent)} on {request.today}."
@@ -92,8 +122,11 @@ def briefing(found: SearchResult, read: Callable[[Record], str], request: Reques
     )
     nothing = "" if found.hits else _NOTHING
     waiting = [record.id for record in (*around.answers, *around.questions, *(hit.record for hit in found.hits))]
-    room = _room(request, size(head + END + nothing + _left_out(waiting, 0)))
-    spare = min(room // 8, max(map(size, waiting), default=0) + 30)  # to name at least one of those that do not fit
+    room = most - size(head + END + nothing + (_left_out(waiting, 0) if len(waiting) > 1 else ""))
+    if room < 0:
+        return None
+    longest = max(map(size, waiting), default=0) + 30
+    spare = min(room // 8, longest) if naming else 0  # to name at least one of those that do not fit
     room -= spare
     named = _documents(around.documents, room // _TEAM)
     room -= size(named)
@@ -113,6 +146,8 @@ def briefing(found: SearchResult, read: Callable[[Record], str], request: Reques
     others = "".join(piece.text for piece in beside)
     missing = list({piece.record.id: piece.record for piece in (*beside, *pieces) if not piece.form}.values())
     markdown = head + named + texts + also + lines + nothing + others + _left_out([r.id for r in missing], room) + END
+    if size(markdown) > most or (waiting and not any(piece.form for piece in (*pieces, *beside))):
+        return None
     return Briefing(
         agent=request.agent,
         markdown=markdown,
@@ -127,18 +162,6 @@ def briefing(found: SearchResult, read: Callable[[Record], str], request: Reques
         fallback=found.fallback,
         problems=found.problems,
     )
-
-
-def _room(request: Request, frame: int) -> int:
-    """Return the bytes beside the frame."""
-    most = request.budget * 4
-    if request.budget_bytes is not None:
-        most = min(most, request.budget_bytes)
-    if most < (least := frame + _SMALLEST_ROOM):
-        given = f"{request.budget} tokens" if most == request.budget * 4 else f"{request.budget_bytes} bytes"
-        enough = f"{-(-least // 4)} tokens" if most == request.budget * 4 else f"{least} bytes"
-        raise InvalidInput(f"a budget of {given} holds no briefing", hint=f"give at least {enough}")
-    return most - frame
 
 
 def _documents(documents: Sequence[Named], room: int) -> str:

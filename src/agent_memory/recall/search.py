@@ -31,11 +31,14 @@ Reader = Callable[[Record], str]
 class Request(NamedTuple):
     """What a search is asked for; the arguments of `MemoryStore.search`.
 
-    Whoever names an agent reads as that agent: its private memories are found as well.
+    Attributes:
+        agent: Whose memories.
+        reader: Who sees its own private memories as well; `agent` where nobody is named.
     """
 
     text: str
     agent: str | None = None
+    reader: str | None = None
     limit: int = 10
     archived: bool = False
     explain: bool = False
@@ -51,7 +54,7 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
         InvalidQuery: The query does not parse.
     """
     query = queries.parse(request.text, today=today)
-    view = View(request.agent, today)
+    view = _view(request, today)
     condition, parameters = _condition(index, query, request, view)
     sql = Where(index.connection, today=today)
     stems = query.ranking_tokens(sql.expand) if query.patterns else query.tokens
@@ -75,7 +78,11 @@ def select(index: Index, request: Request, *, today: date) -> list[Record]:
     where = " AND ".join(clause.where(sql) for clause in (*_of_agent(request), query.where))
     if not (request.archived or query.wants_archived):
         where = f"({where}) AND NOT memories.archived"
-    return lookup.records(index, View(request.agent, today), where, sql.parameters)
+    return lookup.records(index, _view(request, today), where, sql.parameters)
+
+
+def _view(request: Request, today: date) -> View:
+    return View(request.agent if request.reader is None else request.reader, today)
 
 
 class TaskRequest(NamedTuple):
@@ -135,7 +142,7 @@ def _as_written(term: Term, written: Mapping[str, str]) -> Term:
 def _condition(index: Index, query: Query, request: Request, view: View) -> tuple[str, list[object]]:
     """SQL over `memories` beyond "some word occurs", which the ranking sees to itself; "" for the plain case."""
     archived = request.archived or query.wants_archived
-    if query.plain and request.agent is None and not archived:
+    if query.plain and request.agent is None and view.reader is None and not archived:
         return "", []
     sql = Where(index.connection, today=view.today)
     wanted = [clause.where(sql) for clause in _of_agent(request)]

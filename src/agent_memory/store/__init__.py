@@ -44,7 +44,10 @@ class MemoryStore(FirstStep, Compacting):
         return self._index.sync(full=full, force=force)
 
     def watch(self, *, stop: threading.Event | None = None) -> Iterator[SyncReport]:
-        """Sync whenever files change, and yield a report each time something did; the first one comes at once."""
+        """Sync whenever files change, and yield a report each time something did; the first one comes at once.
+
+        What changes while nobody waits for a report is in the next one.
+        """
         from agent_memory.files.watching import changes  # noqa: PLC0415  only long-lived use needs watchfiles
 
         yield self.sync()
@@ -53,36 +56,41 @@ class MemoryStore(FirstStep, Compacting):
             if report.added or report.changed or report.renamed or report.removed:
                 yield report
 
-    def suggestions(self, reference: str, *, agent: str | None = None) -> tuple[Suggestion, ...]:
+    def suggestions(
+        self, reference: str, *, agent: str | None = None, reader: str | None = None
+    ) -> tuple[Suggestion, ...]:
         """Return what a memory probably revises or repeats, the surest first; nothing acts on it.
 
         Args:
-            agent: Who reads; and whose memory is meant where the stem alone is given.
+            agent: Whose memory is meant where the stem alone is given.
+            reader: Who reads; the agent by default.
 
         Raises:
             NotFound: There is no such memory, or it is private to another.
         """
         from agent_memory.upkeep import suggestions  # noqa: PLC0415
 
-        record = self.record(reference, agent=agent)
-        return self._index.read(lambda index: suggestions.of_one(index, self._view(agent), record.id))
+        record = self.record(reference, agent=agent, reader=reader)
+        view = self._view(agent if reader is None else reader)
+        return self._index.read(lambda index: suggestions.of_one(index, view, record.id))
 
-    def doctor(self, *, fix: bool = False, agent: str | None = None) -> Diagnosis:
+    def doctor(self, *, fix: bool = False, agent: str | None = None, reader: str | None = None) -> Diagnosis:
         """Compare the index with the files, every byte of them, and tell what is not as it should be.
 
         Args:
             fix: Rebuild the index where it differs, remove what crashes left behind and the hook's list of failures.
-            agent: Who reads: its private memories may be named.
+            reader: Who reads: its private memories may be named; `agent` where nobody is.
         """
         from agent_memory.files import hooked  # noqa: PLC0415
         from agent_memory.upkeep import doctor  # noqa: PLC0415
 
+        reader = agent if reader is None else reader
         found = self._index.read(
             lambda index: doctor.examine(
-                index, self._folder, self._view(agent), fallback=self._index.fallback, now_ns=time.time_ns()
+                index, self._folder, self._view(reader), fallback=self._index.fallback, now_ns=time.time_ns()
             )
         )
-        unused, torn = self._unused(agent)
+        unused, torn = self._unused(reader)
         found = found._replace(unused=unused, notes=(*found.notes, *torn))
         if fix and found.differences:
             self._index.rebuild()

@@ -21,17 +21,25 @@ if TYPE_CHECKING:
 class Reading(OpenStore):
     """Verbs that leave every file as it is; each begins with a sync.
 
-    Whoever names an agent reads as that agent: `agent=` lets its private memories be seen, and nobody else's. Without
-    it only what is open to the team exists.
+    `agent=` says whose memories are meant, `reader=` who reads: its private memories are seen, and nobody else's. Where
+    nobody is named as the reader it is the agent; where neither is named, only what is open to the team exists.
     """
 
     def search(
-        self, query: str, *, agent: str | None = None, limit: int = 10, archived: bool = False, explain: bool = False
+        self,
+        query: str,
+        *,
+        agent: str | None = None,
+        reader: str | None = None,
+        limit: int = 10,
+        archived: bool = False,
+        explain: bool = False,
     ) -> SearchResult:
         """Return the memories that match a query of the query language, best first.
 
         Args:
-            agent: Only this agent's memories, the private ones included.
+            agent: Only this agent's memories; it reads them itself where no other reader is named.
+            reader: Who reads: everything that is open to the team, and its own private memories.
             limit: Hits to return at most.
             archived: Search the archive as well.
             explain: Tell the addends of each score.
@@ -43,17 +51,20 @@ class Reading(OpenStore):
 
         if limit < 1:
             raise InvalidInput(f"limit {limit} is not a positive number")
-        request = search.Request(text=query, agent=agent, limit=limit, archived=archived, explain=explain)
+        request = search.Request(
+            text=query, agent=agent, reader=reader, limit=limit, archived=archived, explain=explain
+        )
         today = self._clock().date()
         result = self._index.read(lambda index: search.search(index, request, today=today, read=self._body))
         return result._replace(fallback=self._index.fallback, problems=self._index.report.problems)
 
-    def show(self, reference: str, *, agent: str | None = None) -> Memory:
+    def show(self, reference: str, *, agent: str | None = None, reader: str | None = None) -> Memory:
         """Return one memory, read from its file; its `status` is the one that holds.
 
         Args:
             reference: `<agent>/<stem>`, a path below the root, or a stem that only one agent has.
-            agent: Who reads; and whose memory is meant where the stem alone is given.
+            agent: Whose memory is meant where the stem alone is given.
+            reader: Who reads; the agent by default.
 
         Raises:
             NotFound: There is no such memory, or it is private to another; the message offers the nearest.
@@ -61,26 +72,33 @@ class Reading(OpenStore):
         """
         from agent_memory.files import format as formats  # noqa: PLC0415
 
-        record = self.record(reference, agent=agent)
+        record = self.record(reference, agent=agent, reader=reader)
         data, stat = self._file_of(record)
         return formats.parse(stat, data).memory._replace(status=record.status)
 
-    def record(self, reference: str, *, agent: str | None = None) -> Record:
-        """Return what the index knows of one memory, its place in a chain of supersessions included."""
+    def record(self, reference: str, *, agent: str | None = None, reader: str | None = None) -> Record:
+        """Return what the index knows of one memory, its place in a chain of supersessions included; see `show`."""
         wanted = naming.reference(reference, agent=None)
-        return self._index.read(lambda index: lookup.resolve(index, self._view(agent), wanted, agent=agent))
+        view = self._view(agent if reader is None else reader)
+        return self._index.read(lambda index: lookup.resolve(index, view, wanted, agent=agent))
 
     def list(
-        self, query: str = "", *, agent: str | None = None, archived: bool = False, limit: int | None = None
+        self,
+        query: str = "",
+        *,
+        agent: str | None = None,
+        reader: str | None = None,
+        archived: bool = False,
+        limit: int | None = None,
     ) -> tuple[Record, ...]:
-        """Return the memories that a query selects (all by default), newest first.
+        """Return the memories that a query selects (all by default), newest first; `agent` and `reader` as in `search`.
 
         Raises:
             InvalidQuery: The query does not parse.
         """
         from agent_memory.recall import search  # noqa: PLC0415
 
-        request = search.Request(text=query, agent=agent, limit=0, archived=archived, explain=False)
+        request = search.Request(text=query, agent=agent, reader=reader, limit=0, archived=archived)
         today = self._clock().date()
         found = self._index.read(lambda index: search.select(index, request, today=today))
         newest = sorted(found, key=lambda r: (-r.date.toordinal(), r.id))

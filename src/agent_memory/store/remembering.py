@@ -50,7 +50,7 @@ class Handovers(NamedTuple):
 class Remembering(Reading):
     """Verbs that write and read receipts; a memory file is never touched.
 
-    What is, or was when it was handed over, private to another than `agent=` is not named.
+    What is, or was when it was handed over, private to another than the reader is not named.
     """
 
     def leave_receipt(
@@ -72,11 +72,12 @@ class Remembering(Reading):
             return ""
         return receipt.id
 
-    def receipts(self, *, limit: int = 20, agent: str | None = None) -> Receipts:
+    def receipts(self, *, limit: int = 20, agent: str | None = None, reader: str | None = None) -> Receipts:
         """Return the newest receipts and what came of them.
 
         Args:
-            agent: Only briefings of this agent, who reads them.
+            agent: Only briefings of this agent.
+            reader: Who reads; the agent by default.
         """
         from agent_memory.recall import receipts  # noqa: PLC0415
 
@@ -86,14 +87,16 @@ class Remembering(Reading):
         found = (r for r in self._receipts(problems) if agent is None or r.agent == agent)
         newest = list(islice(found, limit))
         since = min((receipts.month_of(receipt.at) for receipt in newest), default="9999")
-        items = receipts.judged(newest, self._feedback(problems, since=since), self._concealed(newest, agent))
+        concealed = self._concealed(newest, agent if reader is None else reader)
+        items = receipts.judged(newest, self._feedback(problems, since=since), concealed)
         return Receipts(items=items, problems=tuple(problems))
 
-    def why(self, reference: str, *, agent: str | None = None) -> Handovers:
+    def why(self, reference: str, *, agent: str | None = None, reader: str | None = None) -> Handovers:
         """Return the briefings in which a memory was handed over, in which form, and what came of it.
 
         Args:
-            agent: Who reads; and whose memory is meant where the stem alone is given.
+            agent: Whose memory is meant where the stem alone is given.
+            reader: Who reads; the agent by default.
 
         Raises:
             NotFound: There is no such memory, and no receipt of one that is gone; or it is private to another.
@@ -101,10 +104,11 @@ class Remembering(Reading):
         from agent_memory.recall import receipts  # noqa: PLC0415
 
         problems: list[Problem] = []
-        id_, unknown = self._meant(reference, agent)
+        reader = agent if reader is None else reader
+        id_, unknown = self._meant(reference, agent, reader)
         mark = receipts.quoted(id_)
         shown = list(self._receipts(problems, containing=mark))
-        concealed = self._concealed(shown, agent)
+        concealed = self._concealed(shown, reader)
         told = [receipts.without(receipt, concealed[receipt.id]) for receipt in shown]
         items = receipts.handovers(id_, told, self._feedback(problems, containing=mark))
         if unknown is not None and not items:
@@ -163,13 +167,16 @@ class Remembering(Reading):
         return any(r.agent == agent and (memory in r.answers or memory in {h.id for h in r.memories}) for r in shown)
 
     def _unused(self, reader: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the ids of what was often handed over and never of use, and what is wrong with the lines that tell."""
+        """Return the ids of what was often handed over and never of use, and what is wrong with the lines that tell.
+
+        Where nobody ever said what was of use, nothing is known to be of none.
+        """
         from agent_memory.recall import receipts  # noqa: PLC0415
 
         problems: list[Problem] = []
         said = list(self._feedback(problems))
         idle = receipts.never_used(receipts.counts(self._receipts(problems), said))
-        if not idle:
+        if not (idle and said):
             return (), tuple(map(str, problems))
         shown = self._index.read(lambda index: lookup.records(index, self._view(reader), "NOT memories.archived"))
         there = {record.id for record in shown}
@@ -240,10 +247,10 @@ class Remembering(Reading):
             found[receipt.id] = {id_ for id_ in private if not scopes.may_read("private", naming.agent_of(id_), reader)}
         return found
 
-    def _meant(self, reference: str, agent: str | None) -> tuple[str, NotFound | None]:
+    def _meant(self, reference: str, agent: str | None, reader: str | None) -> tuple[str, NotFound | None]:
         """Return the id of a memory; for one that is gone, what its id would be, and the error if nobody knows it."""
         try:
-            return self.record(reference, agent=agent).id, None
+            return self.record(reference, agent=agent, reader=reader).id, None
         except NotFound as error:
             return naming.reference(reference), error
 

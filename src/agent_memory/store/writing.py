@@ -61,7 +61,7 @@ class Writing(Reading):
         from agent_memory.files import format as formats  # noqa: PLC0415  pydantic and yaml: not for readers
 
         agent = naming.check_agent(agent)
-        slug = naming.topic_slug(topic)
+        slug = naming.topic_slug(naming.check_topic(topic))
         day = date or self._clock().date()
         old = [self.record(reference, agent=agent).id for reference in supersedes]
         data = formats.new_file(
@@ -89,12 +89,14 @@ class Writing(Reading):
             expected: Fingerprint of the version the caller has seen.
 
         Raises:
+            InvalidInput: A value cannot be written, or the new topic is too long.
             Stale: The file is no longer the expected one; nothing was written.
             Unreadable: The front matter cannot be edited safely.
         """
         from agent_memory.files import format as formats  # noqa: PLC0415
 
         record = self.record(reference, agent=agent)
+        naming.check_topic(str((changes or {}).get("name") or ""))
         self._folder.prepare()
         with self._index.mutex, self._folder.lock(timeout=self._timeout):
             current, _ = self._folder.read_known(record.path)

@@ -3,8 +3,8 @@
 The scope of a memory is its `visibility`. `team` (the default) and `public` are open to everybody in the project; any
 other word, misspelt ones included, means `private`: a slip must not open what somebody tried to restrict. A private
 memory is for its owner alone, in every verb. A person at the command line who names no agent is nobody's owner and sees
-what the team may see; whoever names the owner (`--agent`) reads as the owner. That is a courtesy among colleagues, not
-access control: whoever can read the files can read the files.
+what the team may see; whoever names the owner (`--as`, or `--agent` alone) reads as the owner. That is a courtesy among
+colleagues, not access control: whoever can read the files can read the files.
 """
 
 from __future__ import annotations
@@ -52,6 +52,18 @@ def check_known(agent: str, known: Collection[str]) -> str:
     )
 
 
+def stranger(agent: str, known: Collection[str]) -> str:
+    """Return a line that says that nobody knows an agent, and the nearest; "" for one that is known."""
+    if any(_nfc(agent) == _nfc(name) for name in known):
+        return ""
+    if meant := nearest_agent(agent, known):
+        return f"no agent {_shown(agent)}; did you mean {meant}?"
+    try:
+        return check_known(agent, known) and ""
+    except NotFound as error:
+        return error.message
+
+
 def nearest_agent(name: str, known: Iterable[str]) -> str | None:
     """Return the agent that a wrong name probably means, or None.
 
@@ -83,4 +95,4 @@ def _folded(name: str) -> str:
 
 def _shown(name: str) -> str:
     short = name if len(name) <= 64 else f"{name[:64]}\u2026"
-    return short if short.isprintable() else ascii(short)
+    return short if short and short.isprintable() else ascii(short)

@@ -226,20 +226,23 @@ class _Room:
         """Move copies: of two memories that say the same the newer stays, or the one that says more."""
         fit = [o for o in self._left() if not self._kept(o.memory) and o.memory.type != "digest"]
         fit.sort(key=lambda o: (-o.memory.date.toordinal(), -o.size, o.memory.id))
-        found: dict[int, set[str]] = {}
+        texts = [o.memory.body for o in fit]
+        found: dict[tuple[int, bool], set[str]] = {}
 
-        def facts(i: int) -> set[str]:
-            if i not in found:
-                found[i] = set(digests.facts_of(fit[i].memory))
-            return found[i]
+        def facts(i: int, *, same: bool) -> set[str]:
+            """With those that only the name of the file has, unless the text is the same."""
+            if (i, same) not in found:
+                memory = digests.unnamed(fit[i].memory) if same else fit[i].memory
+                found[i, same] = set(digests.facts_of(memory))
+            return found[i, same]
 
         def may_go(i: int, kept: int) -> bool:
             one, other = fit[i].memory, fit[kept].memory
-            same = one.visibility == other.visibility and one.type in (other.type, "note")
-            same = same and one.to == other.to and set(one.supersedes) <= {*other.supersedes, other.id}
-            return same and one.valid_until == other.valid_until and facts(i) <= facts(kept)
+            fits = one.visibility == other.visibility and one.type in (other.type, "note")
+            fits = fits and one.to == other.to and set(one.supersedes) <= {*other.supersedes, other.id}
+            same = texts[i].split() == texts[kept].split()
+            return fits and one.valid_until == other.valid_until and facts(i, same=same) <= facts(kept, same=same)
 
-        texts = [o.memory.body for o in fit]
         result = similarity.copies(texts, least=self.policy.duplicate_overlap, may_go=may_go)
         self.compared = result.complete
         for i, kept, share in result.pairs:

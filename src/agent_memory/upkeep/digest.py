@@ -133,6 +133,12 @@ def facts_of(memory: Memory) -> tuple[str, ...]:
     return words.facts(f"{memory.name}\n\n{memory.description}\n\n{memory.body}")
 
 
+def unnamed(memory: Memory) -> Memory:
+    """Return a memory without the topic that only the name of its file gives it."""
+    words = naming.words_of(memory.id.rpartition("/")[2])
+    return memory._replace(name="") if memory.name == words else memory
+
+
 def file_of(made: Digest) -> bytes:
     """Return the file of a digest; it has the date of its newest source, and what the sources supersede."""
     own = {memory.id for memory in made.sources}

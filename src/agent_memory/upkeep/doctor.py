@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from agent_memory.files import hooked
 from agent_memory.files.folder import Folder
+from agent_memory.files.listing import MISPLACED, printable
+from agent_memory.files.naming import date_in
 from agent_memory.index import lookup
 from agent_memory.index import view as views
 from agent_memory.index.content import content
@@ -67,10 +69,17 @@ def examine(index: Index, folder: Folder, view: View, *, fallback: str, now_ns: 
     strays = folder.strays()
     if strays:
         notes += (f"{strays} temporary files were left by a crash; --fix removes those older than an hour",)
+    notes += tuple(f"{name}: it is {MISPLACED}" for name in _beside(folder))
     if failures := hooked.failures(folder):
         times = "once" if len(failures) == 1 else f"{len(failures)} times"
         notes += (f"the hook went wrong {times}, last at {failures[-1]}; --fix begins a new list",)
     return Diagnosis(checked=report.added, differences=differences, problems=problems, notes=notes, suggestions=likely)
+
+
+def _beside(folder: Folder) -> list[str]:
+    """Return the Markdown files beside the agents' folders that nobody took for memories, README.md left out."""
+    files = (path for path in folder.root.glob("[!.]*.md") if path.is_file() and date_in(path.stem) is None)
+    return sorted(printable(path.name) for path in files if path.stem.lower() != "readme")
 
 
 def compare(index: dict[str, str], files: dict[str, str]) -> dict[str, str]:

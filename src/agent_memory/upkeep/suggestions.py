@@ -23,6 +23,9 @@ COMPARED = 16
 FREQUENT = 64
 """Memories that have a token, from which on it chooses nothing any more when the whole store is looked at."""
 
+FEW = 3
+"""Different tokens of a text; a memory that has fewer is compared with nothing."""
+
 _OUT = ("archived", "superseded", "expired")
 
 
@@ -48,7 +51,7 @@ def of_one(index: Index, view: View, id_: str) -> tuple[Suggestion, ...]:
     texts |= {record.number: _candidate(index, record) for record in others}
     statistics = _statistics(index, texts.values())
     here = _traits(memory, texts[memory.number], statistics)
-    verdicts = (likeness.judge(_traits(r, texts[r.number], statistics), here) for r in others)
+    verdicts = (_judge(_traits(r, texts[r.number], statistics), here, texts) for r in others)
     records = {record.number: record for record in (memory, *others)}
     mine = [v for v in verdicts if v is not None and (v.kind == "duplicate" or v.later == memory.number)]
     return _told(mine, records, _chains(index))
@@ -60,7 +63,7 @@ def of_all(index: Index, view: View) -> tuple[Suggestion, ...]:
     texts = {number: _candidate(index, record) for number, record in records.items()}
     statistics = Statistics(*postings.totals(index), dict(_having(index)))
     traits = {number: _traits(record, texts[number], statistics) for number, record in records.items()}
-    verdicts = (likeness.judge(traits[a], traits[b]) for a, b in pairs(traits, statistics.having))
+    verdicts = (_judge(traits[a], traits[b], texts) for a, b in pairs(traits, statistics.having))
     told = _told([verdict for verdict in verdicts if verdict is not None], records, _chains(index))
     revised: set[str] = set()
     kept = []
@@ -92,6 +95,22 @@ def pairs(traits: Mapping[int, Traits], having: Mapping[str, int]) -> list[tuple
         best = sorted(shared, key=lambda other: (-shared[other], other))[:COMPARED]
         found |= {(min(number, other), max(number, other)) for other in best}
     return sorted(found)
+
+
+def _judge(a: Traits, b: Traits, texts: Mapping[int, Candidate]) -> Verdict | None:
+    """Say what two memories are to each other: the same text repeats, and a word or two say nothing."""
+    first, second = texts[a.number], texts[b.number]
+    if min(_length(first), _length(second)) < FEW:
+        return None
+    if first.passages == second.passages:
+        earlier, later = (b, a) if b.day < a.day else (a, b)
+        return Verdict("duplicate", 1.0, 1.0, earlier.number, later.number)
+    return likeness.judge(a, b)
+
+
+def _length(candidate: Candidate) -> int:
+    """Count the different tokens of a text; the title has the day as well."""
+    return len({*" ".join(candidate.passages).split()})
 
 
 def _wanted(own: Traits, having: Mapping[str, int], *, at_most: int | None = None) -> list[str]:

@@ -52,12 +52,14 @@ class Timeline:
         months: First days of the months, in order, without a gap.
         agents: Agent -> its folder at the end of each month, those of the largest folders first.
         total: All folders together.
+        ahead: Memories of a day after today, which are counted nowhere yet.
     """
 
     months: tuple[date, ...]
     agents: dict[str, tuple[Point, ...]]
     total: tuple[Point, ...]
     compactions: tuple[Mark, ...]
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,21 @@ class _Change:
 
 
 def timeline(
-    records: Iterable[Record], journals: Sequence[Journal], *, moved: Callable[[Record], date | None], today: date
+    records: Sequence[Record], journals: Sequence[Journal], *, moved: Callable[[Record], date | None], today: date
 ) -> Timeline:
     """Return the line of time of a store.
 
-    A memory is there from its date on; a digest from the day of its compaction. An archived one is gone from the day of
-    its compaction, or else from when its file was moved. What a person deleted has left no trace.
+    A memory is there from its date on, one of a day to come not yet; a digest from the day of its compaction. An
+    archived one is gone from the day of its compaction, or else from when its file was moved. What a person deleted has
+    left no trace.
 
     Args:
         journals: Of all compactions, oldest first.
         moved: Tells when the file of an archived memory was moved.
     """
-    changes = sorted(_changes(records, journals, moved, today), key=lambda change: change.day)
+    there = [record for record in records if record.date <= today]
+    ahead = sum(1 for record in records if record.agent) - sum(1 for record in there if record.agent)
+    changes = sorted(_changes(there, journals, moved, today), key=lambda change: change.day)
     months = tuple(_months(changes[0].day, max(today, changes[-1].day))) if changes else ()
     agents = {change.agent for change in changes}
     lines = {agent: _line([c for c in changes if c.agent == agent], months) for agent in sorted(agents)}
@@ -90,6 +95,7 @@ def timeline(
     return Timeline(
         months=months, agents={agent: lines[agent] for agent in largest}, total=_line(changes, months),
         compactions=tuple(_mark(journal) for journal in journals if journal.state in ("applied", "undone")),
+        ahead=ahead,
     )  # fmt: skip
 
 
@@ -119,7 +125,7 @@ def _changes(
             continue
         size = (record.size + 3) // 4
         active = record.path.removeprefix(f"{ARCHIVE}/")
-        begun = min(came.get(active, record.date), today)
+        begun = came.get(active, record.date)
         yield _Change(begun, record.agent, 1, size)
         if record.path != active:
             end = gone.get(record.path) or moved(record) or today

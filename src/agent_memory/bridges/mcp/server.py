@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import unquote
+from contextlib import suppress
+from typing import Annotated, Any
+from urllib.parse import quote, unquote
 
 from pydantic import Field
 
@@ -20,7 +21,8 @@ from agent_memory.bridges.mcp.sdk import (
     ResourceTemplateReference,
 )
 from agent_memory.bridges.mcp.tools import Tools
-from agent_memory.errors import MemoryStoreError
+from agent_memory.errors import MemoryStoreError, NotFound
+from agent_memory.model import Record
 
 TEMPLATE = "memory://{agent}/{name}"
 OFFERED = 100
@@ -33,6 +35,16 @@ Before you end, write what others will need with memory_add: decisions and why, 
 time. Where it replaces an earlier memory, name that in supersedes."""
 
 
+class Server(MCPServer):
+    """A server that takes the ids of memories into its URIs as they are, with the slashes of folders."""
+
+    async def read_resource(self, uri: Any, *context: Any) -> Any:
+        """Read a resource; what stands behind the agent is one name, whichever characters a client left as they are."""
+        scheme, _, rest = str(uri).partition("://")
+        agent, slash, name = rest.partition("/")
+        return await super().read_resource(f"{scheme}://{agent}{slash}{quote(name, safe='%')}", *context)
+
+
 def make_server(store: AsyncMemoryStore, building: Building, *, agent: str | None = None) -> MCPServer:
     """Return a server over a store.
 
@@ -41,7 +53,7 @@ def make_server(store: AsyncMemoryStore, building: Building, *, agent: str | Non
         agent: For whom the server speaks: everything is read and written as this agent. None: whom a call names.
     """
     instructions = INSTRUCTIONS + (f"\nThis server speaks for the agent {agent}." if agent else "")
-    server = MCPServer(
+    server = Server(
         "agent-memory", instructions=instructions, tools=Tools(store, building, agent).listed(), log_level="WARNING"
     )
     _add_resources(server, store, agent)
@@ -53,10 +65,12 @@ def make_server(store: AsyncMemoryStore, building: Building, *, agent: str | Non
 def _add_resources(server: MCPServer, store: AsyncMemoryStore, reader: str | None) -> None:
     @server.resource(TEMPLATE, title="A memory", mime_type="text/markdown")
     async def memory(agent: str, name: str) -> str:
-        """The text of a memory, `name` being its date and topic: memory://api-engineer/2026-03-02-retry-policy."""
+        """The text of a memory; `name` is the rest of its id: memory://api-engineer/2026-03-02-retry-policy."""
         reference = f"{agent}/{name}" if LINE > 1 else unquote(f"{agent}/{name}")
         try:
-            return (await store.show(reference, agent=reader)).body
+            with suppress(NotFound):  # as a path, which leaves blanks at its end and a second ".md" alone
+                return (await store.show(f"{reference}.md", reader=reader)).body
+            return (await store.show(reference, reader=reader)).body
         except MemoryStoreError as error:
             raise ResourceNotFoundError(str(error)) from error
 
@@ -89,9 +103,13 @@ def _add_completion(server: MCPServer, store: AsyncMemoryStore, reader: str | No
         if argument.name == "agent":
             values = [reader] if reader and isinstance(ref, PromptReference) else list(await store.agents())
         elif argument.name == "name" and (owner := ((context and context.arguments) or {}).get("agent")):
-            records = await store.list(f'agent:"{owner}"', agent=reader if reader == owner else None)
-            values = [record.id.partition("/")[2] for record in records if "/" not in record.id.partition("/")[2]]
+            records = await store.list(agent=owner, reader=reader or "", archived=True)
+            values = [record.id.partition("/")[2] for record in sorted(records, key=_is_archived)]
         else:
             return None
         found = [value for value in values if value.startswith(argument.value)]
         return Completion(values=found[:OFFERED], total=len(found))
+
+
+def _is_archived(record: Record) -> bool:
+    return record.status == "archived"

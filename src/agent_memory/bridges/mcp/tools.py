@@ -26,6 +26,9 @@ Me = Annotated[str, Field(description="Your name, as on your card, such as api-e
 Reader = Annotated[
     str | None, Field(description="Your name, to see your private memories as well", min_length=1, max_length=64)
 ]
+Whose = Annotated[
+    str | None, Field(description="Only this agent's memories; none: the whole team's", min_length=1, max_length=64)
+]
 Id = Annotated[str, Field(description="<agent>/<date>-<topic>, as other tools give it", min_length=1, max_length=500)]
 Day = Annotated[date | None, Field(description="YYYY-MM-DD")]
 Topic = Annotated[str, Field(description="The title; the file name is made of it", min_length=1, max_length=300)]
@@ -85,26 +88,29 @@ class Tools:
         self,
         query: Annotated[str, Field(min_length=1, max_length=10_000)],
         ctx: Context,
-        agent: Annotated[
-            str | None,
-            Field(description="Only this agent's memories; your name: with your private ones", max_length=64),
-        ] = None,
+        reader: Reader = None,
+        agent: Whose = None,
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
         archived: Annotated[bool, Field(description="Search the archive as well")] = False,  # noqa: FBT002
     ) -> answers.Search:
         """Find memories by words or a query, best first: agent:NAME type:decision "a phrase" -without date:2026-03."""
-        if agent is not None and self._agent not in (None, agent):
-            query, agent = f'agent:"{agent}" ({query})', None
+        me = self._reader(reader)
         async with self._call(ctx):
-            result = await self._store.search(query, agent=agent, limit=limit, archived=archived)
+            result = await self._store.search(query, agent=agent, reader=me, limit=limit, archived=archived)
         return answers.of_search(result)
 
-    async def memory_show(self, id: Id, ctx: Context, agent: Reader = None) -> answers.Shown:  # noqa: A002
+    async def memory_show(
+        self,
+        id: Id,  # noqa: A002  the word for it everywhere
+        ctx: Context,
+        reader: Reader = None,
+        agent: Annotated[str | None, Field(description="The same as reader", min_length=1, max_length=64)] = None,
+    ) -> answers.Shown:
         """Return one memory in full."""
-        reader = self._reader(agent)
+        me = self._reader(agent if reader is None else reader)
         async with self._call(ctx):
-            memory = await self._store.show(id, agent=reader)
-            record = await self._store.record(memory.id, agent=reader)
+            memory = await self._store.show(id, reader=me)
+            record = await self._store.record(memory.id, reader=me)
         return answers.of_memory(memory, record)
 
     async def memory_add(

@@ -6,12 +6,13 @@ import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from agent_memory.bridges.extras import extra
+from agent_memory.bridges.memory_tool.links import Links
 from agent_memory.errors import MemoryStoreError, Unreadable
 from agent_memory.files import atomic, naming
 from agent_memory.files import format as formats
@@ -138,12 +139,12 @@ class Memories:
         return f"Successfully deleted {path}"
 
     def rename(self, old_path: str, new_path: str) -> str:
-        """Move a file or a folder; ids change with it, and whoever names the old id names nothing then."""
+        """Move a file or a folder; ids change with it, and what other memories say of the old ones changes, too."""
         old, new = self._place(old_path), self._place(new_path)
         if old == self._top:
             refuse("Cannot rename the /memories directory itself")
         with self._failures(old_path), self._folder.lock(timeout=self._timeout):
-            if os.path.lexists(new):
+            if os.path.lexists(new) and not _is_one_file(old, new):
                 refuse(f"The destination {new_path} already exists")
             if not os.path.lexists(old):
                 refuse(f"The path {old_path} does not exist")
@@ -237,11 +238,24 @@ class Memories:
         folders = [Path(folder) for folder, _, _ in os.walk(old)]
         for _, target in pairs:
             self._target(new_path if target == new else f"{TOP}/{target.relative_to(self._top).as_posix()}")
+        moved = {self._relative(file): self._relative(target) for file, target in pairs}
+        links = self._links(moved, old_path)
+        links.add()
         for folder in folders:
             atomic.make_folder(new / folder.relative_to(old), below=self._folder.root)
-        for file, target in pairs:
-            self._folder.move(self._relative(file), _only(self._relative(target), new_path))
+        for path, goal in moved.items():
+            if _is_one_file(self._folder.locate(path), self._folder.locate(goal)):
+                atomic.take_back(self._folder.locate(path))
+            else:
+                self._folder.move(path, _only(goal, new_path))
         _remove_folders(old)
+        links.drop(moved)
+
+    def _links(self, moved: Mapping[str, str], path: str) -> Links:
+        try:
+            return Links(self._folder, {naming.id_of(old): naming.id_of(new) for old, new in moved.items()})
+        except Unreadable as error:  # whose memory that is, is nobody's business here
+            refuse(f"The path {path} cannot be renamed: a memory names it that cannot be edited ({error.reason})")
 
     def _files(self, place: Path, path: str) -> list[Path]:
         """Return the memories at or below a place, which holds nothing else."""
@@ -294,6 +308,11 @@ def _only(target: str, path: str) -> Callable[[int], str]:
         return target
 
     return name
+
+
+def _is_one_file(old: Path, new: Path) -> bool:
+    """Whether a file has both names: a crash cut its renaming short."""
+    return old != new and old.is_file() and new.is_file() and old.samefile(new)
 
 
 def _not_once(path: str, content: str, old: str, count: int) -> str:
