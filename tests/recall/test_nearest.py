@@ -81,8 +81,10 @@ def test_a_short_note_with_the_word_in_its_title_comes_before_long_ones_that_hav
     assert "api/2026-01-02-zz.md" in found.values()
 
 
-EQUAL = {f"api/2026-01-01-{n:02}.md": "alpha beta\n" for n in range(9, -1, -1)} | {"api/2026-01-02-rare.md": "omega\n"}
-WEIGHTS = {"alpha": 1.0, "beta": 1.0, "omega": 3.0}
+EQUAL = {f"api/2026-01-01-{n:02}.md": "alpha beta gamma\n" for n in range(9, -1, -1)} | {
+    "api/2026-01-02-rare.md": "omega\n"
+}
+WEIGHTS = {"alpha": 1.0, "beta": 1.0, "gamma": 1.0, "omega": 5.0}
 
 
 def test_of_equal_ones_the_first_by_path_are_taken(tmp_path: Path):
@@ -92,7 +94,7 @@ def test_of_equal_ones_the_first_by_path_are_taken(tmp_path: Path):
 
 
 def test_common_words_are_left_out_once_enough_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Eleven memories allow eleven occurrences: the rare word and one of the two common ones."""
+    """Eleven memories allow 22 occurrences: the rare word and two of the three common ones."""
     points = lambda index: choosing._points(Population(index, View("api", TODAY)), WEIGHTS)  # noqa: E731
     with planted(tmp_path, EQUAL) as store:
         whole = store._index.read(points)
@@ -100,4 +102,4 @@ def test_common_words_are_left_out_once_enough_was_seen(tmp_path: Path, monkeypa
         part = store._index.read(points)
     assert part.keys() == whole.keys()
     assert sum(part[number] == whole[number] for number in part) == 1
-    assert all(math.isclose(2 * part[number], whole[number]) for number in part if part[number] != whole[number])
+    assert all(math.isclose(3 * part[number], 2 * whole[number]) for number in part if part[number] != whole[number])

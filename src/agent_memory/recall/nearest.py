@@ -1,24 +1,28 @@
 """Which memories are ranked in full for a task: the best by the memory part of their score, read off posting lists.
 
 The score of `ranking` looks at every word of a memory, which is too much for thousands. Here the rarest tokens of a
-task are looked up, each with the memories that have it and how often, until as many occurrences were seen as the store
-has memories. What is left out then is common and weighs little.
+task are looked up, each with the memories that have it and how often, until twice as many occurrences were seen as the
+store has memories. What is left out then is common and weighs little.
 """
 
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Mapping
 
 from agent_memory.index import postings
 from agent_memory.index.population import Population
 from agent_memory.recall.ranking import ABOUT, K1, TITLE, resistance
 
-POSTINGS = 10_000
-"""Occurrences that are looked at in any case; a larger store allows as many as it has memories."""
+POSTINGS = 20_000
+"""Occurrences that are looked at in any case; a larger store allows twice as many as it has memories."""
 
-WORTH = {"title": TITLE, "about": ABOUT, "text": 1.0, "exact": 0.0}
-"""Column of the full-text table -> what an occurrence in it counts."""
+WORTH = {"title": TITLE, "about": ABOUT, "text": 1.0}
+"""Column of the full-text table -> what an occurrence in it counts; in others it counts nothing."""
+
+REMEMBERED = 1000
+"""Tokens whose memories are kept, 16 bytes each, until the index changes."""
 
 
 def nearest(population: Population, weights: Mapping[str, float], limit: int) -> dict[int, str]:
@@ -42,7 +46,7 @@ def nearest(population: Population, weights: Mapping[str, float], limit: int) ->
 def _points(population: Population, weights: Mapping[str, float]) -> dict[int, float]:
     """Return memory -> BM25 of its occurrences of the rarest tokens."""
     having = population.having(weights)
-    most = max(POSTINGS, population.memories)
+    most = max(POSTINGS, 2 * population.memories)
     points: dict[int, float] = {}
     looked = 0
     for token in sorted(weights, key=lambda t: (having[t], t)):
@@ -50,21 +54,25 @@ def _points(population: Population, weights: Mapping[str, float]) -> dict[int, f
         if points and looked > most:
             break
         weight = weights[token]
-        for number, share in _saturated(population, token).items():
+        for number, share in zip(*_saturated(population, token), strict=True):
             points[number] = points.get(number, 0.0) + weight * share
     return points
 
 
-def _saturated(population: Population, token: str) -> dict[int, float]:
-    """Return memory -> BM25's term frequency part of a token, of the memories that have it."""
+def _saturated(population: Population, token: str) -> tuple[array[int], array[float]]:
+    """Return the memories that have a token, and BM25's term frequency part of each."""
     known = population.kept("saturated")
     if token not in known:
+        if len(known) >= REMEMBERED:
+            known.clear()
         against = _resistances(population)
         counts: dict[int, float] = {}
         for number, column in population.occurrences(token):
-            counts[number] = counts.get(number, 0.0) + WORTH[column]
-        known[token] = {number: n * (K1 + 1) / (n + against[number]) for number, n in counts.items() if n}
-    saturated: dict[int, float] = known[token]
+            if column in WORTH:
+                counts[number] = counts.get(number, 0.0) + WORTH[column]
+        shares = (n * (K1 + 1) / (n + against[number]) for number, n in counts.items())
+        known[token] = array("q", counts), array("d", shares)
+    saturated: tuple[array[int], array[float]] = known[token]
     return saturated
 
 

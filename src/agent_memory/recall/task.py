@@ -41,10 +41,10 @@ TOKENS = 48
 FEW = 3
 """Up to as many tokens the engine's BM25 chooses the candidates, which reads all of their occurrences."""
 
-FIRST = 24
+FIRST = 36
 """Memories that are ranked in full to find the best, whose tokens are fed back."""
 
-CANDIDATES = 48
+CANDIDATES = 72
 """Memories that are ranked in full with those tokens, besides the `KEPT` best of before."""
 
 KEPT = 8
