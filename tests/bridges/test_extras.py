@@ -21,7 +21,8 @@ def test_a_bridge_without_its_package_names_the_extra(bridge: str, package: str,
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     said = done.stderr.strip().splitlines()[-1]
     assert said.endswith(
-        f"this needs the extra '{name}', which is not installed (pip install 'agent-memory-store[{name}]')"
+        f"this needs the extra '{name}', which is not installed (pip install 'agent-memory-store[{name}]', or uv tool"
+        " install where the command came from there)"
     )
 
 

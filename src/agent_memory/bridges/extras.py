@@ -25,5 +25,6 @@ def extra(name: str, *, packages: tuple[str, ...]) -> Iterator[None]:
         if (error.name or "").split(".")[0] not in packages:
             raise
         raise MissingExtra(
-            f"this needs the extra {name!r}, which is not installed", hint=f"pip install 'agent-memory-store[{name}]'"
+            f"this needs the extra {name!r}, which is not installed",
+            hint=f"pip install 'agent-memory-store[{name}]', or uv tool install where the command came from there",
         ) from error
