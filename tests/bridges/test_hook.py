@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -120,7 +121,7 @@ def test_of_processes_that_hear_of_a_task_together_one_answers(project: Project)
         {"tool_name": "Bash"},
         {"tool_input": "no object"},
         {"tool_input": {"prompt": TASK}},
-        {"task": "gAAAAABwebhook_retries" * 9},
+        {"task": "gAAAAABwebhook_retries" * 9, "tool_name": "collaborationspawn_agent"},
         {"tool_input": {"prompt": 3, "subagent_type": "worker-engineer"}},
         {"hook_event_name": "PostToolUse"},
         {"hook_event_name": 7},
@@ -132,6 +133,15 @@ def test_silence_where_there_is_nothing_to_say(project: Project, change: dict[st
     done = project.memory("hook", stdin=json.dumps(delegation(project, **change)), cwd=Path("/"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert hooked.failures(Folder(project.root)) == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [f"{TASK}\n{'lorem ' * 200_000}", f"{TASK}, ".replace(" ", "/") * 3],
+    ids=["long", "a word"],
+)
+def test_a_task_is_briefed_however_long_it_is_and_of_however_few_words(project: Project, task: str):
+    assert FACT in prompt_of(project.hook(delegation(project, task=task)))
 
 
 def test_it_never_adds_more_than_its_limit_of_characters(project: Project):
@@ -274,6 +284,18 @@ def test_a_runner_that_never_ends_its_event_waits_no_longer_than_the_limit(proje
         assert process.stdout.read() == b""
         assert process.stderr.read() == b"memory: hook: no answer within 0.2 s\n"
         assert process.wait() == 0
+
+
+def test_an_interrupted_hook_ends_with_0_too(project: Project):
+    with subprocess.Popen(
+        [sys.executable, "-m", "agent_memory", "hook"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=project.environ, cwd=project.folder,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(b" " * 500_000)  # more than a pipe holds: it reads, and waits for the rest
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()
+        assert (process.returncode, *said) == (0, b"", b"memory: hook: KeyboardInterrupt: \n")
 
 
 def break_index(root: Path) -> None:

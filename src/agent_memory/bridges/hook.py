@@ -109,7 +109,7 @@ class Event:
             return None
         key = next((key for key in _TASK_KEYS if isinstance(given.get(key), str)), None)
         agent = next((given[key] for key in _AGENT_KEYS if isinstance(given.get(key), str)), "")
-        return (given, key, agent) if key and agent and not _is_sealed(given[key]) else None
+        return (given, key, agent) if key and agent and not (self.spawns and _is_sealed(given[key])) else None
 
 
 def _is_sealed(task: str) -> bool:
@@ -248,8 +248,11 @@ def _handed(event: Event, setting: Setting, speaker: Speaker, *, agent: str, tas
 
 def _briefing(store: MemoryStore, agent: str, task: str) -> Briefing | None:
     """Return the briefing for a task, or None where it has nothing to say or nobody knows the agent."""
+    from agent_memory.store.first_step import LONGEST_TASK  # noqa: PLC0415
+
+    known = task[:LONGEST_TASK]
     try:
-        made = store.first_step(agent=agent, task=task, budget=BUDGET, budget_bytes=LONGEST, receipt=False)
+        made = store.first_step(agent=agent, task=known, budget=BUDGET, budget_bytes=LONGEST, receipt=False)
     except (NotFound, InvalidInput):  # one of the runner's own agents, or a task of nothing but blanks
         return None
     return None if made.nothing_relevant and not made.consultations and not made.answers else made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) ->
     """
     for name, value in (("--root", root), ("MEMORY_ROOT", environ.get("MEMORY_ROOT"))):
         if value:
-            path = Path(value).expanduser()
+            path = _expanded(value)
             if not path.is_dir():
                 raise NotFound(
                     f"no memory store at {value} ({name})", hint=f"create it with: memory init --root {value}"
@@ -50,8 +51,13 @@ def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) ->
 def place_for_new(start: Path, environ: Mapping[str, str], *, root: str | None = None) -> Path:
     """Return where `init` creates a store: the named root, else in the main checkout, else in `start`."""
     if named := root or environ.get("MEMORY_ROOT"):
-        return Path(named).expanduser()
+        return _expanded(named)
     return next(_candidates(start.absolute(), environ), start.absolute()) / PLACE
+
+
+def _expanded(path: str) -> Path:
+    """Return a path with its `~` read as the shell reads it: that of nobody stays as it is."""
+    return Path(os.path.expanduser(path))  # Path.expanduser raises for a user there is not
 
 
 def _candidates(start: Path, environ: Mapping[str, str]) -> Iterator[Path]:
