@@ -56,8 +56,8 @@ def claude_native(folder: Path, agent: str | None) -> Iterator[Found]:
 
     Its `MEMORY.md` is an index of the others and is left out.
     """
-    folders = [(folder, agent)] if agent else [(f, f.name) for f in sorted(folder.iterdir()) if f.is_dir()]
-    for place, owner in folders:
+    named = [f for f in sorted(folder.iterdir()) if f.is_dir() and not f.name.startswith(".")]
+    for place, owner in [(folder, agent)] if agent else [(f, f.name) for f in named]:
         for path in _markdown(place):
             if path.name != "MEMORY.md":
                 yield _note(path, f"claude-native: {owner}/{_below(place, path)}", owner, _native)
