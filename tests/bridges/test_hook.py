@@ -437,6 +437,8 @@ def test_a_claim_is_the_first_one_only(folder: Folder):
     assert hooked.claim(folder, "k", at=9) == 5
     assert hooked.claimed(folder, "k") == 5
     assert hooked.claim(folder, "other", at=9) is None
+    assert hooked.claim(folder, "before-1970", at=-9) is None
+    assert hooked.claim(folder, "before-1970", at=9) == 0
 
 
 def test_of_many_who_claim_together_one_is_first(folder: Folder):
