@@ -84,7 +84,7 @@ def main_checkout(start: Path) -> Path | None:
                 text = git.read_text(encoding="utf-8").strip()
                 own = folder / text.removeprefix("gitdir:").strip()
                 common = (own / (own / "commondir").read_text(encoding="utf-8").strip()).resolve()
-            except (OSError, UnicodeDecodeError):
-                return None  # a submodule, or not what git writes
+            except (OSError, ValueError, RuntimeError):
+                return None  # a submodule, or not what git writes: no UTF-8, a NUL, a link that leads to itself
             return common.parent if common.name == ".git" else None
     return None
