@@ -186,6 +186,27 @@ def test_what_cannot_be_taken_is_told_and_stops_nothing(store: MemoryStore, tmp_
     assert store.doctor().healthy
 
 
+@pytest.mark.parametrize("kind", sorted(READERS))
+def test_a_folder_that_cannot_be_listed_is_told(store: MemoryStore, tmp_path: Path, kind: str):
+    notes = plant(tmp_path / "notes", {"api/a.md": "x", "api/deep/b.md": "y"})
+    closed = notes if kind == "day-logs" else notes / "api" / "deep"
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("root may list every folder")
+        if kind == "day-logs":
+            with pytest.raises(InvalidInput, match="cannot be listed"):
+                imports.plan(store, kind, notes, agent="api")
+        else:
+            planned = imports.plan(store, kind, notes, agent="api" if kind == "basic-memory" else None)
+            assert [(one.path, one.reason) for one in planned.unfit] == [
+                (str(closed), "cannot be listed: Permission denied")
+            ]
+            assert len(planned.steps) == 1
+    finally:
+        closed.chmod(0o700)
+
+
 def test_a_folder_that_names_no_agent_and_one_that_is_not_there(store: MemoryStore, tmp_path: Path):
     place = plant(tmp_path / "native", {"-x/a.md": "text", "ok/a.md": "---\nvisibility: private\n---\ntext"})
     planned = imports.plan(store, "claude-native", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat as modes
 from collections.abc import Callable, Iterator, Mapping
@@ -58,9 +59,10 @@ def claude_native(folder: Path, agent: str | None) -> Iterator[Found]:
     """
     named = [f for f in sorted(folder.iterdir()) if f.is_dir() and not f.name.startswith(".")]
     for place, owner in [(folder, agent)] if agent else [(f, f.name) for f in named]:
-        for path in _markdown(place):
+        for path in _markdown(place, unread := []):
             if path.name != "MEMORY.md":
                 yield _note(path, f"claude-native: {owner}/{_below(place, path)}", owner, _native)
+        yield from unread
 
 
 def day_logs(folder: Path, agent: str | None) -> Iterator[Found]:
@@ -74,8 +76,9 @@ def day_logs(folder: Path, agent: str | None) -> Iterator[Found]:
 def basic_memory(folder: Path, agent: str | None) -> Iterator[Found]:
     """Read a vault of basic-memory: every Markdown file at any depth."""
     owner = _needed(agent, "a vault")
-    for path in _markdown(folder):
+    for path in _markdown(folder, unread := []):
         yield _note(path, f"basic-memory: {_below(folder, path)}", owner, _vault)
+    yield from unread
 
 
 READERS: Mapping[str, Callable[[Path, str | None], Iterator[Found]]] = {
@@ -91,10 +94,22 @@ def _needed(agent: str | None, what: str) -> str:
     return agent
 
 
-def _markdown(folder: Path) -> list[Path]:
-    """Return the Markdown files at any depth that are not hidden, links among them: those are reported."""
-    found = (path for path in folder.rglob("*.md"))
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+def _markdown(folder: Path, unread: list[Unfit]) -> list[Path]:
+    """Return the Markdown files at any depth that are not hidden, links among them: those are reported.
+
+    Args:
+        unread: Folders that cannot be listed are added to it.
+    """
+
+    def tell(error: OSError) -> None:
+        unread.append(Unfit(path=printable(str(error.filename)), reason=f"cannot be listed: {error.strerror}"))
+
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=tell):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = (name for name in (*folders, *names) if name.endswith(".md") and not name.startswith("."))
+        found += [Path(place, name) for name in shown]
+    return sorted(found)
 
 
 def _below(folder: Path, path: Path) -> str:
