@@ -192,6 +192,17 @@ def test_a_link_and_permissions_stay(tmp_path: Path):
     assert sorted(os.listdir(tmp_path)) == ["dotfiles.json", "settings.json"]
 
 
+def test_a_file_that_is_read_only_stays_as_it_is(tmp_path: Path):
+    path = tmp_path / "settings.json"
+    path.write_text("{}")
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):
+        pytest.skip("root may write every file")
+    with pytest.raises(StorageFailed, match="is read-only"):
+        registration.edit(path, lambda text: with_hooks(text, OURS)).write()
+    assert path.read_text() == "{}"
+
+
 def test_a_link_that_leads_to_itself_is_an_error_that_names_it(tmp_path: Path):
     path = tmp_path / "settings.json"
     path.symlink_to(path)

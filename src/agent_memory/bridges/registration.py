@@ -75,10 +75,12 @@ class Edit:
 
         Raises:
             Stale: Somebody changed it meanwhile; nothing was written.
-            StorageFailed: The disk refused; nothing was written.
+            StorageFailed: The file is read-only, or the disk refused; nothing was written.
         """
         self._check(self.before)
         target = Path(os.path.realpath(self.path))
+        if self.before is not None and not os.access(target, os.W_OK):  # its folder alone would let us
+            raise StorageFailed(f"{self.path} is read-only", hint="make it writable first; nothing was changed")
         try:
             if self.after is None:
                 target.unlink(missing_ok=True)
