@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -88,6 +89,18 @@ def test_the_same_task_is_answered_once_in_a_session(project: Project):
     assert prompt_of(project.hook(delegation(project, agent="api-engineer")))
     assert prompt_of(project.hook(delegation(project, session_id="session-2")))
     assert receipts(project) == 4
+
+
+def test_a_task_that_is_passed_on_with_its_briefing_is_the_same_task(project: Project):
+    briefed = prompt_of(project.hook(delegation(project)))
+    for same in (briefed, f" {TASK}\n"):
+        assert project.hook(delegation(project, task=same)) == {}
+    other = prompt_of(project.hook(delegation(project, task=briefed, agent="api-engineer")))
+    assert other.removeprefix(briefed).count("<recorded-notes>") == 1  # found by the task, not by the notes below it
+    assert receipts(project) == 2
+    with MemoryStore.open(project.root) as store:
+        hashes = {item.receipt.task_hash for item in store.receipts().items}
+    assert hashes == {hashlib.sha256(TASK.encode()).hexdigest()[:16]}
 
 
 def test_of_processes_that_hear_of_a_task_together_one_answers(project: Project):

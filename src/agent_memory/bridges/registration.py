@@ -79,7 +79,7 @@ class Edit:
         """
         self._check(self.before)
         target = Path(os.path.realpath(self.path))
-        if self.before is not None and not os.access(target, os.W_OK):  # its folder alone would let us
+        if target.exists() and not os.access(target, os.W_OK):  # its folder alone would let us
             raise StorageFailed(f"{self.path} is read-only", hint="make it writable first; nothing was changed")
         try:
             if self.after is None:
