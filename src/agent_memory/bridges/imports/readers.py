@@ -59,7 +59,8 @@ def claude_native(folder: Path, agent: str | None) -> Iterator[Found]:
     """
     named = [f for f in sorted(folder.iterdir()) if f.is_dir() and not f.name.startswith(".")]
     for place, owner in [(folder, agent)] if agent else [(f, f.name) for f in named]:
-        for path in _markdown(place, unread := []):
+        paths, unread = _markdown(place)
+        for path in paths:
             if path.name != "MEMORY.md":
                 yield _note(path, f"claude-native: {owner}/{_below(place, path)}", owner, _native)
         yield from unread
@@ -76,7 +77,8 @@ def day_logs(folder: Path, agent: str | None) -> Iterator[Found]:
 def basic_memory(folder: Path, agent: str | None) -> Iterator[Found]:
     """Read a vault of basic-memory: every Markdown file at any depth."""
     owner = _needed(agent, "a vault")
-    for path in _markdown(folder, unread := []):
+    paths, unread = _markdown(folder)
+    for path in paths:
         yield _note(path, f"basic-memory: {_below(folder, path)}", owner, _vault)
     yield from unread
 
@@ -94,22 +96,22 @@ def _needed(agent: str | None, what: str) -> str:
     return agent
 
 
-def _markdown(folder: Path, unread: list[Unfit]) -> list[Path]:
-    """Return the Markdown files at any depth that are not hidden, links among them: those are reported.
+def _markdown(folder: Path) -> tuple[list[Path], list[Unfit]]:
+    """Return the Markdown files at any depth that are not hidden, and the folders that cannot be listed.
 
-    Args:
-        unread: Folders that cannot be listed are added to it.
+    Links are among the files: they are reported.
     """
+    found: list[Path] = []
+    unread: list[Unfit] = []
 
     def tell(error: OSError) -> None:
         unread.append(Unfit(path=printable(str(error.filename)), reason=f"cannot be listed: {error.strerror}"))
 
-    found: list[Path] = []
     for place, folders, names in os.walk(folder, onerror=tell):
         folders[:] = [name for name in folders if not name.startswith(".")]
         shown = (name for name in (*folders, *names) if name.endswith(".md") and not name.startswith("."))
         found += [Path(place, name) for name in shown]
-    return sorted(found)
+    return sorted(found), unread
 
 
 def _below(folder: Path, path: Path) -> str:
