@@ -59,5 +59,7 @@ def test_a_server_of_our_name_that_is_another_program_is_left_alone():
 def test_a_server_in_another_form_is_left_to_people():
     with pytest.raises(InvalidInput, match="in another form"):
         codex.without_server("mcp_servers.agent-memory = {command = 'memory', args = ['mcp']}\n")
+    with pytest.raises(InvalidInput, match="no table can be added"):
+        codex.with_server("mcp_servers = {}\n", Wish())
     with pytest.raises(InvalidInput, match="is not TOML"):
         codex.with_server("model =", Wish())

@@ -67,7 +67,8 @@ def with_server(text: str, wish: Wish) -> str:
     rest = without_server(text)
     line = _line(rest)
     after = rest + (line if rest else "") + _table(ours, line)
-    _servers(after)
+    if _says(after) is None:
+        raise InvalidInput("has mcp_servers in a form to which no table can be added")
     return after
 
 
