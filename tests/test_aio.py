@@ -103,6 +103,56 @@ def test_a_cancelled_write_that_began_ends_before_its_cancellation(root: Path, m
     asyncio.run(main())
 
 
+def test_a_cancelled_creation_ends_before_its_cancellation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    begun, go_on = threading.Event(), threading.Event()
+    make_root = atomic.make_root
+
+    def slow(folder: Path) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        make_root(folder)
+
+    monkeypatch.setattr(atomic, "make_root", slow)
+
+    async def main() -> None:
+        creation = asyncio.create_task(AsyncMemoryStore.init(tmp_path / "store"))
+        assert await asyncio.to_thread(begun.wait, 20)
+        creation.cancel()
+        await asyncio.sleep(0.01)
+        assert not creation.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await creation
+        assert (tmp_path / "store").is_dir()
+
+    asyncio.run(main())
+
+
+def test_closing_goes_on_when_nobody_waits_for_it(root: Path):
+    go_on, closed = threading.Event(), threading.Event()
+
+    class Watched(MemoryStore):
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    async def main() -> None:
+        store = AsyncMemoryStore(Watched(root))
+        call = asyncio.create_task(store._run(lambda: go_on.wait(20), finish=False))
+        await asyncio.sleep(0.01)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0.01)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert not closed.is_set()
+        go_on.set()
+        assert await call
+        assert await asyncio.to_thread(closed.wait, 20)
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_write_that_waits_for_its_turn_never_begins(root: Path, monkeypatch: pytest.MonkeyPatch):
     async def main() -> None:
         gate = Gate(monkeypatch)

@@ -90,7 +90,8 @@ class AsyncMemoryStore:
     @classmethod
     async def init(cls, root: str | os.PathLike[str], *, clock: Clock = local_time) -> Self:
         """As `MemoryStore.init`."""
-        return cls(await asyncio.to_thread(functools.partial(MemoryStore.init, root, clock=clock)))
+        with ThreadPoolExecutor(1, thread_name_prefix="agent-memory-init") as thread:
+            return cls(await on_thread(thread, functools.partial(MemoryStore.init, root, clock=clock), finish=True))
 
     add = _writes(MemoryStore.add)
     agents = _reads(MemoryStore.agents)
@@ -163,16 +164,28 @@ class AsyncMemoryStore:
         await self.close()
 
     async def close(self) -> None:
-        """Wait for the calls that go on, then close the index; the store may be used again and opens it anew."""
+        """Wait for the calls that go on, then close the index; the store may be used again and opens it anew.
+
+        Cancelled, it goes on without a waiter.
+        """
         pool, self._pool = self._pool, None
-        if pool is not None:
-            await asyncio.to_thread(pool.shutdown)
-        await asyncio.to_thread(self._store.close)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="agent-memory-close")
+        closing = asyncio.wrap_future(thread.submit(_close, pool, self._store))
+        closing.add_done_callback(_looked_at)
+        thread.shutdown(wait=False)
+        await asyncio.wait([closing])
+        closing.result()
 
     async def _run(self, call: Callable[[], T], *, finish: bool) -> T:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent-memory")
         return await on_thread(self._pool, call, finish=finish)
+
+
+def _close(pool: ThreadPoolExecutor | None, store: MemoryStore) -> None:
+    if pool is not None:
+        pool.shutdown()
+    store.close()
 
 
 async def on_thread(pool: ThreadPoolExecutor, call: Callable[[], T], *, finish: bool) -> T:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -89,6 +91,18 @@ def test_the_same_task_is_answered_once_in_a_session(project: Project):
     assert receipts(project) == 4
 
 
+def test_a_task_that_is_passed_on_with_its_briefing_is_the_same_task(project: Project):
+    briefed = prompt_of(project.hook(delegation(project)))
+    for same in (briefed, f" {TASK}\n"):
+        assert project.hook(delegation(project, task=same)) == {}
+    other = prompt_of(project.hook(delegation(project, task=briefed, agent="api-engineer")))
+    assert other.removeprefix(briefed).count("<recorded-notes>") == 1  # found by the task, not by the notes below it
+    assert receipts(project) == 2
+    with MemoryStore.open(project.root) as store:
+        hashes = {item.receipt.task_hash for item in store.receipts().items}
+    assert hashes == {hashlib.sha256(TASK.encode()).hexdigest()[:16]}
+
+
 def test_of_processes_that_hear_of_a_task_together_one_answers(project: Project):
     project.memory("sync")
     event = json.dumps(delegation(project)).encode()
@@ -120,7 +134,7 @@ def test_of_processes_that_hear_of_a_task_together_one_answers(project: Project)
         {"tool_name": "Bash"},
         {"tool_input": "no object"},
         {"tool_input": {"prompt": TASK}},
-        {"task": "gAAAAABwebhook_retries" * 9},
+        {"task": "gAAAAABwebhook_retries" * 9, "tool_name": "collaborationspawn_agent"},
         {"tool_input": {"prompt": 3, "subagent_type": "worker-engineer"}},
         {"hook_event_name": "PostToolUse"},
         {"hook_event_name": 7},
@@ -132,6 +146,15 @@ def test_silence_where_there_is_nothing_to_say(project: Project, change: dict[st
     done = project.memory("hook", stdin=json.dumps(delegation(project, **change)), cwd=Path("/"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert hooked.failures(Folder(project.root)) == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [f"{TASK}\n{'lorem ' * 200_000}", f"{TASK}, ".replace(" ", "/") * 3],
+    ids=["long", "a word"],
+)
+def test_a_task_is_briefed_however_long_it_is_and_of_however_few_words(project: Project, task: str):
+    assert FACT in prompt_of(project.hook(delegation(project, task=task)))
 
 
 def test_it_never_adds_more_than_its_limit_of_characters(project: Project):
@@ -175,24 +198,24 @@ def test_a_session_is_briefed_on_its_first_prompt_alone(project: Project):
     assert project.hook(submitted(project, session_id="t"))
 
 
-def test_without_cards_only_who_has_a_memory_is_briefed(project: Project):
-    """The runner's own agents, and names that nobody ever wrote as, cost nothing: no tokens, no receipt, no folder."""
-    shutil.rmtree(project.folder / ".claude" / "agents")
-    for agent in ("general-purpose", "Explore", "Plan", "worker", "quality-lead"):
+def test_where_nobody_has_a_card_anybody_is_briefed_and_nobody_is_reminded(project: Project):
+    """A runner's own agents do the work there; where there are cards they are strangers."""
+    for agent in ("general-purpose", "Explore"):
         assert project.hook(delegation(project, agent=agent)) == {}
-        assert project.hook(submitted(project, agent_type=agent)) == {}
+    assert receipts(project) == 0
+    shutil.rmtree(project.folder / ".claude" / "agents")
+    for agent in ("general-purpose", "Explore"):
+        assert "recorded-notes" in prompt_of(project.hook(delegation(project, agent=agent)))
         assert project.hook(lifetime(project, "SubagentStart", agent_type=agent)) == {}
         assert not (project.root / agent).exists()
-    assert receipts(project) == 0
-    assert prompt_of(project.hook(delegation(project)))
-    project.memory(
-        "add", "--agent", "general-purpose", "--topic", "Mine", "-", stdin="Payment webhooks time out, add retries."
-    )
-    assert prompt_of(project.hook(delegation(project, agent="general-purpose")))
+
+
+def test_who_has_memories_in_the_archive_alone_is_told_how_to_save(project: Project):
+    shutil.rmtree(project.folder / ".claude" / "agents")
     names = [path.stem for path in (project.root / "worker-engineer").iterdir()]
     project.memory("archive", "--agent", "worker-engineer", *names)
     shutil.rmtree(project.root / "worker-engineer")
-    assert prompt_of(project.hook(delegation(project, session_id="later")))
+    assert project.hook(lifetime(project, "SubagentStart", agent_type="worker-engineer"))
 
 
 def test_a_first_prompt_that_nothing_is_known_about_was_the_first(project: Project):
@@ -294,6 +317,18 @@ def test_a_runner_that_never_ends_its_event_waits_no_longer_than_the_limit(proje
         assert process.stdout.read() == b""
         assert process.stderr.read() == b"memory: hook: no answer within 0.2 s\n"
         assert process.wait() == 0
+
+
+def test_an_interrupted_hook_ends_with_0_too(project: Project):
+    with subprocess.Popen(
+        [sys.executable, "-m", "agent_memory", "hook"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=project.environ, cwd=project.folder,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(b" " * 500_000)  # more than a pipe holds: it reads, and waits for the rest
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()
+        assert (process.returncode, *said) == (0, b"", b"memory: hook: KeyboardInterrupt: \n")
 
 
 def break_index(root: Path) -> None:
@@ -435,6 +470,8 @@ def test_a_claim_is_the_first_one_only(folder: Folder):
     assert hooked.claim(folder, "k", at=9) == 5
     assert hooked.claimed(folder, "k") == 5
     assert hooked.claim(folder, "other", at=9) is None
+    assert hooked.claim(folder, "before-1970", at=-9) is None
+    assert hooked.claim(folder, "before-1970", at=9) == 0
 
 
 def test_of_many_who_claim_together_one_is_first(folder: Folder):

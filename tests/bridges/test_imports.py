@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,14 +72,14 @@ def test_the_native_memory_of_claude_code(store: MemoryStore, tmp_path: Path):
     place = plant(tmp_path / ".claude" / "agent-memory", {
         "reviewer/flaky-ci.md": NATIVE, "reviewer/MEMORY.md": "- [x](flaky-ci.md)\n",
         "tester/plain.md": "# Plain\n\ntext\n",
-        "tester/.hidden.md": "no", "README.md": "of the folder",
+        "tester/.hidden.md": "no", "README.md": "of the folder", ".git/x.md": "no",
     })  # fmt: skip
     before = {p: p.read_bytes() for p in place.rglob("*") if p.is_file()}
     first, second = taken(store, "claude-native", place)
     assert (first.id, first.type, str(first.date)) == ("reviewer/2026-05-04-flaky-ci", "convention", "2026-05-04")
     assert first.description == "Retry twice; root cause is DNS"
     assert first.body == "The runners lose DNS. See [[dns-setup]].\n"
-    assert first.sources == ("claude-native: reviewer/flaky-ci.md",)
+    assert first.sources == ("claude-native: reviewer/flaky-ci.md", "sha256: f23fcc5907f33f66")
     assert (second.id, second.body) == ("tester/2026-01-06-plain", "# Plain\n\ntext\n")
     assert {p: p.read_bytes() for p in place.rglob("*") if p.is_file()} == before
     assert store.first_step(agent="reviewer", task="the runners lose DNS again").memories
@@ -103,7 +104,7 @@ def test_day_logs(store: MemoryStore, tmp_path: Path):
         ("2026-13-01.md", "its name is no day")
     ]
     first, second = taken(store, "day-logs", logs, "api")
-    assert (first.id, first.sources) == ("api/2026-03-02-log-of-2026-03-02", ("day-logs: 2026-03-02.md",))
+    assert (first.id, first.sources[0]) == ("api/2026-03-02-log-of-2026-03-02", "day-logs: 2026-03-02.md")
     assert (second.name, str(second.date)) == ("The gate", "2026-03-03")
     with pytest.raises(InvalidInput, match="--agent"):
         imports.plan(store, "day-logs", logs)
@@ -118,7 +119,7 @@ def test_a_vault_of_basic_memory(store: MemoryStore, tmp_path: Path):
         ("coffee", "howto"),
     )
     assert memory.body == VAULT.split("---\n\n")[1]
-    assert memory.sources == ("basic-memory: coffee/Coffee Brewing.md",)
+    assert memory.sources[0] == "basic-memory: coffee/Coffee Brewing.md"
 
 
 @pytest.mark.parametrize("kind", sorted(READERS))
@@ -140,6 +141,34 @@ def test_a_second_run_takes_only_what_changed(store: MemoryStore, tmp_path: Path
     assert taken(store, kind, notes, agent) == []
 
 
+def test_what_was_edited_in_the_store_is_not_superseded_by_what_it_was_before(store: MemoryStore, tmp_path: Path):
+    vault = plant(tmp_path / "vault", {"a.md": "Five times.\n"})
+    (memory,) = taken(store, "basic-memory", vault, "api")
+    store.edit(memory.id, body="Nine times.\n")
+    assert taken(store, "basic-memory", vault, "api") == []
+    plant(vault, {"a.md": "Ten times.\n"})
+    assert taken(store, "basic-memory", vault, "api")[0].supersedes == (memory.id,)
+
+
+def test_what_an_earlier_version_took_over_is_known(store: MemoryStore, tmp_path: Path):
+    vault = plant(tmp_path / "vault", {"a.md": "Five times.\n"})
+    store.add(agent="api", topic="A", body="Five times.\n", sources=("basic-memory: a.md",))
+    assert imports.plan(store, "basic-memory", vault, agent="api").todo == ()
+
+
+def test_of_imports_at_the_same_time_one_writes_each_note(store: MemoryStore, tmp_path: Path):
+    vault = plant(tmp_path / "vault", {f"n{n}.md": f"note {n}" for n in range(12)})
+    plans = [imports.plan(store, "basic-memory", vault, agent="api") for _ in range(3)]
+
+    def apply(planned: imports.Plan) -> int:
+        with MemoryStore.open(store.root, clock=lambda: NOW) as other:
+            return len(imports.apply(other, planned))
+
+    with ThreadPoolExecutor() as pool:
+        assert sorted(pool.map(apply, plans)) == [0, 0, 12]
+    assert len(store.list()) == 12
+
+
 def test_what_cannot_be_taken_is_told_and_stops_nothing(store: MemoryStore, tmp_path: Path):
     vault = plant(tmp_path / "vault", {
         "binary.md": b"a\0b", "empty.md": "---\ntitle: x\n---\n\n  \n", "good.md": "good", "huge.md": b"x" * 9_000_000,
@@ -157,6 +186,27 @@ def test_what_cannot_be_taken_is_told_and_stops_nothing(store: MemoryStore, tmp_
     assert store.doctor().healthy
 
 
+@pytest.mark.parametrize("kind", sorted(READERS))
+def test_a_folder_that_cannot_be_listed_is_told(store: MemoryStore, tmp_path: Path, kind: str):
+    notes = plant(tmp_path / "notes", {"api/a.md": "x", "api/deep/b.md": "y"})
+    closed = notes if kind == "day-logs" else notes / "api" / "deep"
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("root may list every folder")
+        if kind == "day-logs":
+            with pytest.raises(InvalidInput, match="cannot be listed"):
+                imports.plan(store, kind, notes, agent="api")
+        else:
+            planned = imports.plan(store, kind, notes, agent="api" if kind == "basic-memory" else None)
+            assert [(one.path, one.reason) for one in planned.unfit] == [
+                (str(closed), "cannot be listed: Permission denied")
+            ]
+            assert len(planned.steps) == 1
+    finally:
+        closed.chmod(0o700)
+
+
 def test_a_folder_that_names_no_agent_and_one_that_is_not_there(store: MemoryStore, tmp_path: Path):
     place = plant(tmp_path / "native", {"-x/a.md": "text", "ok/a.md": "---\nvisibility: private\n---\ntext"})
     planned = imports.plan(store, "claude-native", place)
@@ -164,3 +214,5 @@ def test_a_folder_that_names_no_agent_and_one_that_is_not_there(store: MemorySto
     assert planned.steps[0].note.visibility == "private"
     with pytest.raises(NotFound, match="no folder"):
         imports.plan(store, "day-logs", tmp_path / "gone", agent="api")
+    with pytest.raises(InvalidInput, match="agent name"):
+        imports.plan(store, "basic-memory", place, agent="../x")

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bridges.conftest import Project
 
-from agent_memory.bridges import claude_code, codex, registration
+from agent_memory.bridges import claude_code, registration
 from agent_memory.bridges.json_text import JsonText
 from agent_memory.bridges.registration import EMPTY, Wish, is_ours, with_hooks, without_hooks
 from agent_memory.cli.program import SHORT_HELP
-from agent_memory.errors import InvalidInput, Stale
+from agent_memory.errors import InvalidInput, Stale, StorageFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = claude_code.hooks(Wish(remind=True))
@@ -139,6 +139,10 @@ def test_after_another_program_wrote_the_file_anew_ours_still_go():
         ({"command": "uvx", "args": ["--from", "agent-memory-store", "memory", "hook"]}, True),
         ({"command": "python -m agent_memory hook"}, True),
         ({"command": "'/a b/memory' hook"}, True),
+        ({"command": "memory --root /x hook --remind"}, True),
+        ({"command": "memory", "args": ["--json", "--root", "hook", "hook"]}, True),
+        ({"command": "uvx", "args": ["agent-memory-store[mcp]@latest", "hook"]}, True),
+        ({"command": "memory --root hook"}, False),
         ({"command": "memory list"}, False),
         ({"command": "memory", "args": ["list", "hook"]}, False),
         ({"command": "git hook"}, False),
@@ -188,6 +192,41 @@ def test_a_link_and_permissions_stay(tmp_path: Path):
     assert sorted(os.listdir(tmp_path)) == ["dotfiles.json", "settings.json"]
 
 
+def test_a_file_that_is_read_only_stays_as_it_is(tmp_path: Path):
+    path = tmp_path / "settings.json"
+    path.write_text("{}")
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):
+        pytest.skip("root may write every file")
+    with pytest.raises(StorageFailed, match="is read-only"):
+        registration.edit(path, lambda text: with_hooks(text, OURS)).write()
+    assert path.read_text() == "{}"
+
+
+def test_a_link_that_leads_to_itself_is_an_error_that_names_it(tmp_path: Path):
+    path = tmp_path / "settings.json"
+    path.symlink_to(path)
+    with pytest.raises(StorageFailed, match=r"settings\.json is a symbolic link that leads nowhere"):
+        registration.edit(path, lambda text: with_hooks(text, OURS)).write()
+    assert os.listdir(tmp_path) == ["settings.json"]
+
+
+@pytest.mark.parametrize("before", [None, '{"model": "x"}', "{}\n"])
+def test_of_two_that_want_the_same_both_have_it(tmp_path: Path, before: str | None):
+    path = tmp_path / "new" / "settings.json"
+    if before is not None:
+        path.parent.mkdir()
+        path.write_text(before)
+    first, second = (registration.edit(path, lambda text: with_hooks(text, OURS)) for _ in range(2))
+    first.write()
+    second.write()
+    assert path.read_text() == first.after
+    first, second = (registration.edit(path, without_hooks) for _ in range(2))
+    first.write()
+    second.write()
+    assert os.listdir(path.parent) == ([] if first.after is None else ["settings.json"])
+
+
 def test_a_file_that_changed_meanwhile_is_not_written(tmp_path: Path):
     path = tmp_path / "settings.json"
     path.write_text("{}")
@@ -198,39 +237,22 @@ def test_a_file_that_changed_meanwhile_is_not_written(tmp_path: Path):
     assert path.read_text() == '{"model": "x"}'
 
 
-# -- Codex ------------------------------------------------------------------------------------------------------------
-
-TOML = st.lists(
-    st.sampled_from(["model = 'x'", "# a comment", "", "[features]", "[mcp_servers.other]", "command = 'y'", "[[a]]"]),
-    max_size=6,
-).flatmap(lambda lines: st.sampled_from(["\n", "\r\n"]).map(lambda end: end.join(lines)))
+# -- an MCP server of our name --------------------------------------------------------------------------------------
 
 
-def is_toml(text: str) -> bool:
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
+def test_a_server_of_our_name_that_is_another_program_is_left_alone(tmp_path: Path):
+    theirs = '{"mcpServers": {"agent-memory": {"type": "http", "url": "https://example.org"}}}'
+    (tmp_path / ".mcp.json").write_text(theirs)
+    with pytest.raises(InvalidInput, match="is not this program"):
+        claude_code.install(Wish(mcp=True), "project", project=tmp_path, home=tmp_path)
+    assert not any(edit.changed for edit in claude_code.uninstall("project", project=tmp_path, home=tmp_path))
 
 
-@given(text=TOML.filter(is_toml), end=st.sampled_from(["", "\n", "\n\n"]))
-def test_the_table_of_codex_goes_in_and_comes_out_again(text: str, end: str):
-    text += end if "\r" not in text else end.replace("\n", "\r\n")
-    after = codex.with_server(text, Wish(command=("uvx", "memory")))
-    expected = tomllib.loads(text)
-    expected.setdefault("mcp_servers", {})["agent-memory"] = {"command": "uvx", "args": ["memory", "mcp"]}
-    assert tomllib.loads(after) == expected
-    assert codex.without_server(after) == text
-    assert codex.with_server(after, Wish(command=("uvx", "memory"))) == after
-
-
-def test_a_table_that_somebody_changed_is_left_to_them():
-    text = codex.with_server("model = 'x'\n", Wish()) + "env = { A = 'b' }\n"
-    with pytest.raises(InvalidInput, match="was not written like this by us"):
-        codex.without_server(text)
-    with pytest.raises(InvalidInput, match="is not TOML"):
-        codex.with_server("model =", Wish())
+def test_what_somebody_added_to_our_server_stays(tmp_path: Path):
+    text = json.dumps({"mcpServers": {"agent-memory": {**claude_code.server(Wish()), "env": {"A": "b"}}}})
+    (tmp_path / ".mcp.json").write_text(text)
+    hooks, server = claude_code.install(Wish(mcp=True), "project", project=tmp_path, home=tmp_path)
+    assert (hooks.changed, server.changed) == (True, False)
 
 
 # -- the commands -----------------------------------------------------------------------------------------------------
@@ -286,6 +308,23 @@ def test_each_scope_has_its_file(project: Project):
         assert not path.exists()
     assert project.memory("install", "codex", "--scope", "local").returncode == 2
     assert project.memory("install", "claude-code", "--scope", "user", "--mcp").returncode == 2
+
+
+@pytest.mark.parametrize("words", ["./run.sh", "memory list"])
+def test_a_command_that_could_not_be_found_again_is_refused(project: Project, words: str):
+    done = project.memory("install", "claude-code", "--yes", "--command", words)
+    assert (done.returncode, "does not call this program" in done.stderr) == (2, True)
+    assert not (project.folder / ".claude" / "settings.json").exists()
+
+
+@pytest.mark.parametrize("words", ["uvx agent-memory-store[mcp]", "memory --root /x", "python3 -m agent_memory", ""])
+def test_however_it_is_called_a_second_call_changes_nothing(project: Project, words: str):
+    call = ("install", "claude-code", "--yes", "--mcp", "--command", words)
+    assert project.memory(*call).stderr.startswith("written:")
+    assert project.memory(*call).stderr.startswith("nothing to change:")
+    project.memory("uninstall", "claude-code", "--yes")
+    assert not (project.folder / ".claude" / "settings.json").exists()
+    assert not (project.folder / ".mcp.json").exists()
 
 
 def test_nobody_there_to_ask_means_nothing_written(project: Project):

@@ -26,7 +26,7 @@ from langgraph.store.base import (
 )
 from langgraph.store.sqlite import SqliteStore
 
-from agent_memory import InvalidInput, MemoryStore
+from agent_memory import Conflict, InvalidInput, MemoryStore
 from agent_memory.bridges.langgraph import AgentMemoryStore
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ CONTENTS = st.text(st.sampled_from("ab\n \r#-:é"), max_size=10)
 VALUES = st.tuples(CONTENTS, st.sampled_from(["note", "decision"]), st.lists(st.sampled_from(["x", "y"]), unique=True))
 FILTERS = st.sampled_from([
     None, {"type": "note"}, {"type": {"$eq": "decision"}}, {"type": {"$ne": "note"}},
-    {"status": "active", "type": "note"},
+    {"status": "active", "type": "note"}, {"valid_until": None}, {"valid_until": {"$gt": "2026", "$lte": "2027"}},
     {"type": {"$eq": "note", "$ne": "decision"}}, {"status": "gone"},
 ])  # fmt: skip
 PREFIXES = st.sampled_from([(), ("agents-memory",), API, WEB])
@@ -122,6 +122,26 @@ def test_what_is_put_comes_back(content: str, topic: str):
         item = store.get(API, KEY)
         assert item is not None
         assert item.value == wanted
+
+
+ODD = st.characters(exclude_categories=[]) | st.sampled_from(" .-\t\u200b\u0301\u202e[]#|%a")
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.text(ODD, max_size=8))
+def test_what_is_put_is_found_or_refused(name: str):
+    with tempfile.TemporaryDirectory() as folder, MemoryStore.init(Path(folder, "store")) as memories:
+        store = AgentMemoryStore(memories)
+        key = f"2026-07-01-{name}"
+        try:
+            store.put(API, key, {"content": "x"})
+        except InvalidInput:
+            assert not list(memories.root.rglob("*.md"))
+            return
+        assert store.get(API, key) is not None
+        assert [item.key for item in store.search(API)] == [key]
+        store.put(API, key, {"content": "y"})
+        assert memories.doctor().healthy
 
 
 def test_a_value_may_be_short_and_what_it_leaves_out_is_filled_in(store: AgentMemoryStore, memories: MemoryStore):
@@ -186,6 +206,10 @@ REFUSED: list[tuple[Op, str]] = [
     (PutOp(API, "../2026-01-01-x", {"content": "x"}), "YYYY-MM-DD"),
     (PutOp(API, "2026-01-01-x/y", {"content": "x"}), "YYYY-MM-DD"),
     (PutOp(API, "2026-01-01-a\0", {"content": "x"}), "control"),
+    (PutOp(API, f"{KEY} ", {"content": "x"}), "YYYY-MM-DD"),
+    (PutOp(API, f"{KEY}\u200b", {"content": "x"}), "YYYY-MM-DD"),
+    (PutOp(API, f"2026-01-01-{'é' * 121}", {"content": "x"}), "YYYY-MM-DD"),
+    (PutOp(API, KEY, {"content": "x", "tags": ["a", " "]}), "list of texts"),
     (PutOp(API, KEY, {"content": "x", "user": "me"}), "no 'user'"),
     (PutOp(API, KEY, {"text": "x"}), "no 'text'"),
     (PutOp(API, KEY, {}), "content"),
@@ -194,6 +218,7 @@ REFUSED: list[tuple[Op, str]] = [
     (PutOp(API, KEY, {"content": "x", "date": "2026-01-01"}), "leave it out"),
     (PutOp(API, KEY, {"content": "x", "valid_until": "soon"}), "no day"),
     (PutOp(API, KEY, {"content": "a\0b"}), "NUL"),
+    (PutOp(API, KEY, {"content": "x" * 9_000_000}), "bytes"),
 ]
 
 
@@ -240,5 +265,8 @@ def test_the_asynchronous_half_and_what_others_wrote(store: AgentMemoryStore, me
     assert len(found) == 42
     assert {"2026-01-01-by-hand", "2026-07-15-by-another-door"} < {item.key for item in found}
     memories.archive("api/2026-01-01-by-hand")
+    with pytest.raises(Conflict, match="archive"):
+        store.batch([PutOp(WEB, KEY, {"content": "x"}), PutOp(API, "2026-01-01-by-hand", {"content": "x"})])
+    assert store.get(WEB, KEY) is None
     assert store.get(API, "2026-01-01-by-hand") is None
     assert len(store.search(API, limit=100)) == 41

@@ -176,6 +176,9 @@ def test_root_and_environment_name_the_store(session: Any, monkeypatch: pytest.M
         with monkeypatch.context() as patched:
             patched.setenv(name, str(value))
             assert session.run("list").exit_code == 0
+    monkeypatch.setenv("MEMORY_ROOT", "~nobody-of-this-name/notes")
+    done = session.run("list")
+    assert (done.exit_code, "no memory store at ~nobody-of-this-name/notes" in done.stderr) == (3, True)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

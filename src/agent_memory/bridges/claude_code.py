@@ -60,12 +60,12 @@ def server(wish: Wish) -> dict[str, Any]:
 
 
 def _with_server(text: str, wish: Wish) -> str:
-    found = JsonText(text)
-    servers = found.value.get("mcpServers")
-    if isinstance(servers, dict) and servers.get(SERVER) == server(wish):
+    servers = JsonText(text).value.get("mcpServers")
+    known = servers.get(SERVER) if isinstance(servers, dict) else None
+    if registration.has_server(known, server(wish)):
         return text
     return JsonText(_without_server(text)).put(("mcpServers", SERVER), server(wish)).text
 
 
 def _without_server(text: str) -> str:
-    return JsonText(text).drop(("mcpServers", SERVER), lambda _: True).text
+    return JsonText(text).drop(("mcpServers", SERVER), registration.is_our_server).text

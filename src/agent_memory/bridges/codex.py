@@ -62,33 +62,51 @@ def with_server(text: str, wish: Wish) -> str:
     """
     program, *args = wish.command
     ours = {"command": program, "args": [*args, "mcp"]}
-    if _servers(text).get(SERVER) == ours:
+    if registration.has_server(_servers(text).get(SERVER), ours):
         return text
     rest = without_server(text)
     line = _line(rest)
     after = rest + (line if rest else "") + _table(ours, line)
-    _servers(after)
+    if _says(after) is None:
+        raise InvalidInput("has mcp_servers in a form to which no table can be added")
     return after
 
 
 def without_server(text: str) -> str:
-    """Return a `config.toml` without the table that `with_server` wrote.
+    """Return a `config.toml` without the table of our server, whatever somebody added to that.
 
     Raises:
-        InvalidInput: It is no TOML, or somebody changed the table.
+        InvalidInput: It is no TOML, or our server stands in another form than a table.
     """
-    ours = _servers(text).get(SERVER)
-    if ours is None:
+    if not registration.is_our_server(_servers(text).get(SERVER)):
         return text
-    start = text.rfind(table := _table(ours, _line(text)))
-    before, rest = text[:start].removesuffix(_line(text)), text[start + len(table) :]
-    if start < 0 or _without(text) != _without(before + rest):
-        raise InvalidInput(f"has a [mcp_servers.{SERVER}] that was not written like this by us")
-    return before + rest
+    expected, lines = _without(text), text.splitlines(keepends=True)
+    heads = [number for number, line in enumerate(lines) if line.strip() == f"[mcp_servers.{SERVER}]"]
+    for first in reversed(heads):
+        for last in range(first + 1, len(lines) + 1):
+            rest = _joined("".join(lines[:first]), "".join(lines[last:]), _line(text))
+            if _says(rest) == expected:
+                return rest
+    raise InvalidInput(f"has the MCP server {SERVER} in another form than a table [mcp_servers.{SERVER}]")
+
+
+def _joined(before: str, behind: str, line: str) -> str:
+    """Return what stands before and behind our table, without the line end that was put before it."""
+    plain = before.removesuffix(line)
+    return before + behind if behind and plain and not plain.endswith(line) else plain + behind
+
+
+def _says(text: str) -> dict[str, Any] | None:
+    """Return what a `config.toml` says; None where it is none."""
+    try:
+        known = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+    return {**known, "mcp_servers": known.get("mcp_servers", {})}
 
 
 def _without(text: str) -> dict[str, Any]:
-    """Return what a `config.toml` says beside our table."""
+    """Return what a `config.toml` says beside our server."""
     known = tomllib.loads(text)
     servers = {name: value for name, value in known.pop("mcp_servers", {}).items() if name != SERVER}
     return {**known, "mcp_servers": servers}

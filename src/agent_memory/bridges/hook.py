@@ -109,7 +109,7 @@ class Event:
             return None
         key = next((key for key in _TASK_KEYS if isinstance(given.get(key), str)), None)
         agent = next((given[key] for key in _AGENT_KEYS if isinstance(given.get(key), str)), "")
-        return (given, key, agent) if key and agent and not _is_sealed(given[key]) else None
+        return (given, key, agent) if key and agent and not (self.spawns and _is_sealed(given[key])) else None
 
 
 def _is_sealed(task: str) -> bool:
@@ -185,7 +185,7 @@ def _reply(event: Event, setting: Setting, speaker: Speaker) -> dict[str, Any] |
     """Return what the answer holds, or None for silence."""
     if event.name == "PreToolUse" and (found := event.delegation):
         given, key, agent = found
-        text = _handed(event, setting, speaker, agent=agent, task=given[key], once="task")
+        text = _handed(event, setting, speaker, agent=agent, task=_asked(given[key]), once="task")
         if not text:
             return None
         allowed = {"permissionDecision": "allow"} if event.spawns else {}  # Codex takes no other input without it
@@ -198,6 +198,16 @@ def _reply(event: Event, setting: Setting, speaker: Speaker) -> dict[str, Any] |
     if event.name == "SubagentStop" and event.agent and setting.remind and event.field("stop_hook_active") is not True:
         return _stopped(event, setting, speaker)
     return None
+
+
+def _asked(prompt: str) -> str:
+    """Return a task without the briefing below it, where it was passed on with that."""
+    if not prompt.rstrip().endswith(">"):
+        return prompt
+    from agent_memory.recall.marks import BEGIN, END  # noqa: PLC0415
+
+    task, begun, briefing = prompt.rpartition(f"\n\n{BEGIN}")
+    return task if begun and briefing.rstrip().endswith(END.strip()) else prompt
 
 
 def _folder(event: Event, setting: Setting, speaker: Speaker) -> Folder | None:
@@ -227,8 +237,8 @@ def _handed(event: Event, setting: Setting, speaker: Speaker, *, agent: str, tas
 
     if not task.strip() or (folder := _folder(event, setting, speaker)) is None:
         return ""
-    key = _key(event.session, once, agent, task if once == "task" else "")
-    if (event.session and hooked.claimed(folder, key) is not None) or not _is_known(agent, folder):
+    key = _key(event.session, once, agent, " ".join(task.split()) if once == "task" else "")
+    if event.session and hooked.claimed(folder, key) is not None:
         return ""
     from agent_memory.store import MemoryStore  # noqa: PLC0415
 
@@ -247,10 +257,13 @@ def _handed(event: Event, setting: Setting, speaker: Speaker, *, agent: str, tas
 
 
 def _briefing(store: MemoryStore, agent: str, task: str) -> Briefing | None:
-    """Return the briefing for a task, or None where it has nothing to say."""
+    """Return the briefing for a task, or None where it has nothing to say or nobody knows the agent."""
+    from agent_memory.store.first_step import LONGEST_TASK  # noqa: PLC0415
+
+    known = task[:LONGEST_TASK]
     try:
-        made = store.first_step(agent=agent, task=task, budget=BUDGET, budget_bytes=LONGEST, receipt=False)
-    except (NotFound, InvalidInput):  # an agent whose last memory went this moment, or a task that is none
+        made = store.first_step(agent=agent, task=known, budget=BUDGET, budget_bytes=LONGEST, receipt=False)
+    except (NotFound, InvalidInput):  # one of the runner's own agents, or a task of nothing but blanks
         return None
     return None if made.nothing_relevant and not made.consultations and not made.answers else made
 

@@ -7,6 +7,7 @@ namespace is refused. Each operation reads and writes as the agent it names; one
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,9 @@ from agent_memory.aio import on_thread
 from agent_memory.bridges.extras import extra
 from agent_memory.errors import Conflict, InvalidInput, NotFound
 from agent_memory.files import format as formats
-from agent_memory.files import naming
-from agent_memory.files.folder import Folder
+from agent_memory.files import listing, naming
+from agent_memory.files.folder import LARGEST, Folder
+from agent_memory.files.listing import ARCHIVE
 
 with extra("langgraph", packages=("langgraph",)):
     from langgraph.store.base import (
@@ -49,6 +51,7 @@ MANY = 100_000
 """Hits that are looked at where a filter still has to choose."""
 
 Value: TypeAlias = dict[str, Any]
+_LONGEST_KEY = 252  # bytes; a file name may have 255, with ".md"
 _KEY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-[^/]*\w[^/]*")
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$eq": lambda have, want: have == want,
@@ -58,6 +61,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$lt": lambda have, want: have < want,
     "$lte": lambda have, want: have <= want,
 }
+_ORDERED = ("$gt", "$gte", "$lt", "$lte")  # what is not there is neither before nor after anything
 
 
 class AgentMemoryStore(BaseStore):
@@ -80,6 +84,7 @@ class AgentMemoryStore(BaseStore):
         Raises:
             InvalidNamespaceError: A namespace is not `("agents-memory", <agent>)`; nothing was written.
             InvalidInput: A key or a value is no memory's; nothing was written.
+            Conflict: A key is that of an archived memory; nothing was written.
         """
         wanted = list(ops)
         for op in wanted:
@@ -168,12 +173,15 @@ class AgentMemoryStore(BaseStore):
         agent = naming.check_agent(op.namespace[1])
         if op.value is None:
             return functools.partial(self._trash, agent, op.key)
-        if not _KEY.fullmatch(op.key) or naming.date_in(op.key) is None or op.key.endswith(".md"):
+        if not _is_key(op.key, agent):
             raise InvalidInput(f"{op.key!r} is no key of a memory", hint="keys are <YYYY-MM-DD>-<topic>")
-        naming.reference(op.key, agent=agent)
         words = _checked(op.key, op.value)
         day = date.fromisoformat(words.pop("date"))
         data = formats.new_file(agent=agent, day=day, **words)
+        if len(data) > LARGEST:
+            raise InvalidInput(f"the item has {len(data):,} bytes", hint=f"at most {LARGEST:,}")
+        if os.path.lexists(self._folder.root / ARCHIVE / f"{agent}/{op.key}.md"):
+            raise Conflict(f"{op.key!r} is in the archive of {agent}", hint="choose another key")
         return functools.partial(self._put, agent, op.key, data, words)
 
     def _put(self, agent: str, key: str, data: bytes, words: Value) -> None:
@@ -201,6 +209,13 @@ def _check(op: Op) -> None:
         _refuse_namespace(op.namespace_prefix)
 
 
+def _is_key(key: str, agent: str) -> bool:
+    """Whether a file of this name would be found by it again."""
+    named = _KEY.fullmatch(key) is not None and naming.date_in(key) is not None and not key.endswith(".md")
+    short = len(key.encode("utf-8", "surrogatepass")) <= _LONGEST_KEY
+    return named and short and naming.reference(key, agent=agent) == f"{agent}/{key}" and listing.is_text(key)
+
+
 def _refuse_namespace(namespace: Sequence[str]) -> None:
     raise InvalidNamespaceError(f'no namespace {tuple(namespace)!r} here: this store has ("{TOP}", <agent>) only')
 
@@ -215,11 +230,10 @@ def _checked(key: str, value: Mapping[str, Any]) -> Value:
         raise InvalidInput(f"a memory has no {strange[0]!r}", hint=f"its keys are {', '.join(FIELDS)}")
     given = {name: item for name, item in value.items() if item is not None}
     for name, item in given.items():
-        many = name in LISTS
-        if not (
-            isinstance(item, list) and all(isinstance(one, str) for one in item) if many else isinstance(item, str)
-        ):
-            raise InvalidInput(f"{name!r} is {type(item).__name__}", hint="a list of texts" if many else "a text")
+        if name in LISTS and not _is_list(item):
+            raise InvalidInput(f"{name!r} is no list of texts, or one of them is empty", hint="such as ['a', 'b']")
+        if name not in LISTS and not isinstance(item, str):
+            raise InvalidInput(f"{name!r} is {type(item).__name__}", hint="a text")
     if "content" not in given:
         raise InvalidInput("a memory needs its 'content'", hint="the text, as Markdown")
     if given.setdefault("date", key[:10]) != key[:10]:
@@ -238,6 +252,10 @@ def _checked(key: str, value: Mapping[str, Any]) -> Value:
         "valid_until": until,
         **{name: given.get(name, []) for name in LISTS},
     }
+
+
+def _is_list(item: object) -> bool:
+    return isinstance(item, list) and all(isinstance(one, str) and one.strip() for one in item)
 
 
 def _value(memory: Memory) -> Value:
@@ -269,7 +287,7 @@ def _fits(have: Any, wanted: Any) -> bool:
         if name not in _OPERATORS:
             raise InvalidInput(f"no operator {name!r} for filters", hint=f"there are {', '.join(_OPERATORS)}")
         try:
-            if not _OPERATORS[name](have, operand):
+            if (have is None and name in _ORDERED) or not _OPERATORS[name](have, operand):
                 return False
         except TypeError as error:
             raise InvalidInput(f"{name} cannot compare {have!r} with {operand!r}") from error

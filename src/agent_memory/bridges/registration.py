@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,25 +71,38 @@ class Edit:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
     def write(self) -> None:
-        """Make the file what it shall be, whole or not at all.
+        """Make the file what it shall be, whole or not at all; another process may have done so meanwhile.
 
         Raises:
             Stale: Somebody changed it meanwhile; nothing was written.
-            StorageFailed: The disk refused; nothing was written.
+            StorageFailed: The file is read-only, or the disk refused; nothing was written.
         """
-        if _text(self.path) != self.before:
-            raise Stale(f"{self.path} changed meanwhile", hint="look at the difference again")
-        target = self.path.resolve()
+        self._check(self.before)
+        target = Path(os.path.realpath(self.path))
+        if target.exists() and not os.access(target, os.W_OK):  # its folder alone would let us
+            raise StorageFailed(f"{self.path} is read-only", hint="make it writable first; nothing was changed")
         try:
             if self.after is None:
-                target.unlink()
+                target.unlink(missing_ok=True)
             elif self.before is None:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                atomic.create(target, self.after.encode(), scratch=target.parent)
+                atomic.make_root(target.parent)
+                self._create(target, self.after)
             else:
                 atomic.replace(target, self.after.encode(), scratch=target.parent)
         except OSError as error:
             raise StorageFailed(f"cannot write {self.path}: {error.strerror}", hint="nothing was changed") from error
+
+    def _create(self, target: Path, text: str) -> None:
+        try:
+            atomic.create(target, text.encode(), scratch=target.parent)
+        except FileExistsError as error:
+            if target.is_symlink():
+                raise StorageFailed(f"{self.path} is a symbolic link that leads nowhere", hint="mend it") from error
+            self._check(self.after)
+
+    def _check(self, expected: str | None) -> None:
+        if _text(self.path) not in (expected, self.after):
+            raise Stale(f"{self.path} changed meanwhile", hint="look at the difference again")
 
 
 def edit(path: Path, change: Callable[[str], str], *, empty: str = EMPTY) -> Edit:
@@ -149,10 +162,52 @@ def is_ours(handler: object) -> bool:
         words = [handler["command"], *args] if isinstance(args, list) else shlex.split(handler["command"])
     except ValueError:  # quotes that are not closed: not written by us
         return False
-    return any(
-        word == "hook" and isinstance(before, str) and os.path.basename(before) in PROGRAMS  # noqa: PTH119  a word
-        for before, word in pairwise(words)
-    )
+    return calls(words, "hook")
+
+
+def is_our_server(server: object) -> bool:
+    """Whether an entry of the MCP servers starts `memory mcp`, however the program is named."""
+    if not isinstance(server, dict):
+        return False
+    args = server.get("args")
+    return calls([server.get("command"), *(args if isinstance(args, list) else [])], "mcp")
+
+
+def has_server(known: object, ours: Mapping[str, Any]) -> bool:
+    """Whether an entry of the MCP servers is ours already; what somebody added to it stays.
+
+    Args:
+        known: The entry of our name; None where there is none.
+
+    Raises:
+        InvalidInput: It starts another program.
+    """
+    if known is not None and not is_our_server(known):
+        raise InvalidInput(f"has an MCP server {SERVER} that is not this program")
+    return isinstance(known, dict) and {**known, **ours} == known
+
+
+def calls(words: Sequence[object], command: str) -> bool:
+    """Whether words, such as `uvx --from agent-memory-store memory --root DIR hook`, call a command of our program."""
+    return any(_is_our_program(word) and _command(words[at:]) == command for at, word in enumerate(words, 1))
+
+
+def _is_our_program(word: object) -> bool:
+    if not isinstance(word, str):
+        return False
+    name = os.path.basename(word)  # noqa: PTH119  a word
+    return re.split("[\\[@=<>!~; ]", name, maxsplit=1)[0] in PROGRAMS  # a version or an extra may stand behind it
+
+
+def _command(words: Sequence[object]) -> object:
+    """Return the first word that is neither an option of ours nor its value."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--root":
+            next(rest, None)
+        elif not (isinstance(word, str) and word.startswith("-")):
+            return word
+    return None
 
 
 def _ours(found: JsonText) -> dict[str, list[object]]:

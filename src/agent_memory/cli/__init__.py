@@ -13,10 +13,14 @@ def main() -> NoReturn:
     """Run the command `memory` with the words of this process, and end the process with its exit code."""
     gc.set_threshold(100_000)  # what imports make is no garbage; looking for it takes 3 % of a process that lives 0.1 s
     if calls_hook(sys.argv[1:]):
-        from agent_memory.cli.unattended import hook
+        try:
+            from agent_memory.cli.unattended import hook
 
-        hook(sys.argv[1:])
-        os._exit(0)  # whatever happened: another code would block a prompt or keep an agent running
+            hook(sys.argv[1:])
+        except BaseException as error:  # noqa: BLE001  Ctrl-C, or half an installation
+            os.write(2, f"memory: hook: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
+        finally:
+            os._exit(0)  # whatever happened: another code would block a prompt or keep an agent running
     from agent_memory.cli.program import program
 
     try:

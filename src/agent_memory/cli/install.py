@@ -70,10 +70,7 @@ def command(call: Call, /, runner: str, scope: str, words: str | None, **how: An
 def _words(words: str | None) -> tuple[str, ...]:
     """Return the words that call this program: its name where a runner will find it, else its path."""
     if words is not None:
-        try:
-            return tuple(shlex.split(words)) or ("memory",)
-        except ValueError as error:
-            raise Usage(f"--command {words!r} is no command: {str(error).lower()}") from error
+        return _given(words)
     import shutil
 
     if shutil.which("memory"):
@@ -82,3 +79,17 @@ def _words(words: str | None) -> tuple[str, ...]:
     named = os.access(program, os.X_OK) and program.name in ("memory", "agent-memory-store")
     say("note: `memory` is not on PATH, so settings get its full path; --command gives another")
     return (str(program),) if named else (sys.executable, "-m", "agent_memory")
+
+
+def _given(words: str) -> tuple[str, ...]:
+    """Return the words of --command; what a later call would not know as ours could never be taken out again."""
+    from agent_memory.bridges.registration import PROGRAMS, calls
+
+    try:
+        found = tuple(shlex.split(words)) or ("memory",)
+    except ValueError as error:
+        raise Usage(f"--command {words!r} is no command: {str(error).lower()}") from error
+    if not calls((*found, "hook"), "hook"):
+        hint = f"it ends with one of {', '.join(PROGRAMS)}"
+        raise Usage(f"--command {words!r} does not call this program", hint=hint)
+    return found

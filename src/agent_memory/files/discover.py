@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def find(start: Path, environ: Mapping[str, str], *, root: str | None = None) ->
     check_named(root)
     for name, value in (("--root", root), ("MEMORY_ROOT", environ.get("MEMORY_ROOT"))):
         if value:
-            path = Path(value).expanduser()
+            path = _expanded(value)
             if not path.is_dir():
                 raise NotFound(
                     f"no memory store at {value} ({name})", hint=f"create it with: memory init --root {value}"
@@ -63,8 +64,13 @@ def place_for_new(start: Path, environ: Mapping[str, str], *, root: str | None =
     """Return where `init` creates a store: the named root, else in the main checkout, else in `start`."""
     check_named(root)
     if named := root or environ.get("MEMORY_ROOT"):
-        return Path(named).expanduser()
+        return _expanded(named)
     return next(_candidates(start.absolute(), environ), start.absolute()) / PLACE
+
+
+def _expanded(path: str) -> Path:
+    """Return a path with its `~` read as the shell reads it: that of nobody stays as it is."""
+    return Path(os.path.expanduser(path))  # Path.expanduser raises for a user there is not
 
 
 def _candidates(start: Path, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -91,7 +97,7 @@ def main_checkout(start: Path) -> Path | None:
                 text = git.read_text(encoding="utf-8").strip()
                 own = folder / text.removeprefix("gitdir:").strip()
                 common = (own / (own / "commondir").read_text(encoding="utf-8").strip()).resolve()
-            except (OSError, UnicodeDecodeError):
-                return None  # a submodule, or not what git writes
+            except (OSError, ValueError, RuntimeError):
+                return None  # a submodule, or not what git writes: no UTF-8, a NUL, a link that leads to itself
             return common.parent if common.name == ".git" else None
     return None

@@ -161,18 +161,19 @@ class Folder:
             raise StorageFailed(error.message, hint=error.hint) from error
 
     @contextlib.contextmanager
-    def lock(self, *, timeout: float) -> Iterator[None]:
-        """Hold the store's write lock; readers never take it.
+    def lock(self, *, timeout: float, name: str = "lock") -> Iterator[None]:
+        """Hold the store's write lock, or another one of its own; readers never take any.
 
         Args:
             timeout: Seconds to wait for another process.
+            name: Of the lock's file.
 
         Raises:
             Busy: The lock was not free in time.
             StorageFailed: The lock file cannot be made.
         """
         try:
-            fd = os.open(self.root / STORE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            fd = os.open(self.root / STORE / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise StorageFailed(f"cannot write below {self.root}: {error.strerror}") from error
         try:

@@ -39,7 +39,7 @@ def claim(folder: Folder, key: str, *, at: float) -> float | None:
     with _open(folder, _CLAIMS) as fd:
         known = _claims(_content(fd))
         if key not in known:
-            _append(fd, f"{key} {int(at)}\n".encode())
+            _append(fd, f"{key} {max(0, int(at))}\n".encode())  # a clock may begin before 1970
         return known.get(key)
 
 

@@ -64,7 +64,7 @@ def printable(name: str) -> str:
     )
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
     """Whether a name is made of characters that show, spaces of any kind, and joiners, which some scripts need."""
     return name.isprintable() or all(
         c.isprintable() or c in "\u200c\u200d" or unicodedata.category(c) == "Zs" for c in name
@@ -152,7 +152,7 @@ class _Walk:
                 continue
             if s.st_mode & _TYPE != _REGULAR:
                 self._other(entry, relative, below)
-            elif fine or _is_text(path):
+            elif fine or is_text(path):
                 note((path, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
             else:
                 self._problem(path, "file name holds control characters or is not UTF-8; rename it to have it indexed")

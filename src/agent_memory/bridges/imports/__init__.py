@@ -5,6 +5,7 @@ A second run writes nothing; a note that changed since becomes a new memory that
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_memory.bridges.imports.readers import READERS, Note, Unfit
-from agent_memory.errors import InvalidInput, MemoryStoreError, NotFound
+from agent_memory.errors import Conflict, InvalidInput, MemoryStoreError, NotFound
+from agent_memory.files import naming
+from agent_memory.files.folder import Folder
 
 if TYPE_CHECKING:
     from agent_memory.model import Memory
     from agent_memory.store import MemoryStore
+
+_PATIENCE = 60.0  # seconds to wait for another import
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,7 @@ class Step:
 
     Attributes:
         known: Id of the memory that an earlier run made of it, or "".
-        action: `add`; `revise`: add, and supersede `known`; `keep`: it is there already.
+        action: `add`; `revise`: add, and supersede `known`; `keep`: it is there already, as it is or edited.
     """
 
     note: Note
@@ -59,10 +64,16 @@ def plan(store: MemoryStore, kind: str, folder: Path, *, agent: str | None = Non
 
     Raises:
         NotFound: There is no such folder, or nothing of this kind in it.
+        InvalidInput: The agent has no name of an agent, or the folder cannot be listed.
     """
+    if agent is not None:
+        naming.check_agent(agent)
     if not folder.is_dir():
         raise NotFound(f"no folder {folder}", hint="name the folder that holds the notes")
-    found = list(READERS[kind](folder, agent))
+    try:
+        found = list(READERS[kind](folder, agent))
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be listed: {error.strerror}") from error
     if not found:
         raise NotFound(f"nothing to import from {folder}", hint=f"it holds no Markdown in the form of {kind}")
     notes = [one for one in found if isinstance(one, Note)]
@@ -72,13 +83,28 @@ def plan(store: MemoryStore, kind: str, folder: Path, *, agent: str | None = Non
 
 
 def apply(store: MemoryStore, planned: Plan) -> tuple[tuple[Step, Memory | MemoryStoreError], ...]:
-    """Write what a plan says, one durable memory after the other; one that fails does not stop the others."""
+    """Write what a plan says, one durable memory after the other; one that fails does not stop the others.
+
+    What another import wrote since the plan was made is not written again.
+
+    Raises:
+        Busy: Another import is going on.
+    """
+    if not planned.todo:
+        return ()
+    folder = Folder(store.root)
+    folder.prepare()
     done: list[tuple[Step, Memory | MemoryStoreError]] = []
-    for step in planned.todo:
-        try:
-            done.append((step, _write(store, step)))
-        except InvalidInput as error:
-            done.append((step, error))
+    with folder.lock(timeout=_PATIENCE, name="import"):
+        known = _known(store, {step.note.agent for step in planned.todo})
+        for note in (step.note for step in planned.todo):
+            step = _step(note, known.get((note.agent, note.source)))
+            if step.action == "keep":
+                continue
+            try:
+                done.append((step, _write(store, step)))
+            except (InvalidInput, NotFound, Conflict) as error:
+                done.append((step, error))
     return tuple(done)
 
 
@@ -86,9 +112,14 @@ def _write(store: MemoryStore, step: Step) -> Memory:
     note = step.note
     return store.add(
         agent=note.agent, topic=_topic(note.topic), body=note.body, type=note.type, description=note.description,
-        tags=note.tags, date=note.day, visibility=note.visibility, sources=(note.source,),
+        tags=note.tags, date=note.day, visibility=note.visibility, sources=(note.source, _mark(note)),
         supersedes=(step.known,) if step.known else (),
     )  # fmt: skip
+
+
+def _mark(note: Note) -> str:
+    """Return what stands for the text of a note in `sources`, because the text of a memory may be edited."""
+    return f"sha256: {hashlib.sha256(note.body.rstrip().encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def _topic(text: str) -> str:
@@ -117,5 +148,5 @@ def _last(memories: list[Memory]) -> Memory:
 def _step(note: Note, known: Memory | None) -> Step:
     if known is None:
         return Step(note=note, action="add")
-    same = known.body.rstrip("\n") == note.body.rstrip("\n")
+    same = _mark(note) in known.sources or known.body.rstrip("\n") == note.body.rstrip("\n")
     return Step(note=note, action="keep" if same else "revise", known=known.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat as modes
 from collections.abc import Callable, Iterator, Mapping
@@ -56,11 +57,13 @@ def claude_native(folder: Path, agent: str | None) -> Iterator[Found]:
 
     Its `MEMORY.md` is an index of the others and is left out.
     """
-    folders = [(folder, agent)] if agent else [(f, f.name) for f in sorted(folder.iterdir()) if f.is_dir()]
-    for place, owner in folders:
-        for path in _markdown(place):
+    named = [f for f in sorted(folder.iterdir()) if f.is_dir() and not f.name.startswith(".")]
+    for place, owner in [(folder, agent)] if agent else [(f, f.name) for f in named]:
+        paths, unread = _markdown(place)
+        for path in paths:
             if path.name != "MEMORY.md":
                 yield _note(path, f"claude-native: {owner}/{_below(place, path)}", owner, _native)
+        yield from unread
 
 
 def day_logs(folder: Path, agent: str | None) -> Iterator[Found]:
@@ -74,8 +77,10 @@ def day_logs(folder: Path, agent: str | None) -> Iterator[Found]:
 def basic_memory(folder: Path, agent: str | None) -> Iterator[Found]:
     """Read a vault of basic-memory: every Markdown file at any depth."""
     owner = _needed(agent, "a vault")
-    for path in _markdown(folder):
+    paths, unread = _markdown(folder)
+    for path in paths:
         yield _note(path, f"basic-memory: {_below(folder, path)}", owner, _vault)
+    yield from unread
 
 
 READERS: Mapping[str, Callable[[Path, str | None], Iterator[Found]]] = {
@@ -91,10 +96,22 @@ def _needed(agent: str | None, what: str) -> str:
     return agent
 
 
-def _markdown(folder: Path) -> list[Path]:
-    """Return the Markdown files at any depth that are not hidden, links among them: those are reported."""
-    found = (path for path in folder.rglob("*.md"))
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+def _markdown(folder: Path) -> tuple[list[Path], list[Unfit]]:
+    """Return the Markdown files at any depth that are not hidden, and the folders that cannot be listed.
+
+    Links are among the files: they are reported.
+    """
+    found: list[Path] = []
+    unread: list[Unfit] = []
+
+    def tell(error: OSError) -> None:
+        unread.append(Unfit(path=printable(str(error.filename)), reason=f"cannot be listed: {error.strerror}"))
+
+    for place, folders, names in os.walk(folder, onerror=tell):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = (name for name in (*folders, *names) if name.endswith(".md") and not name.startswith("."))
+        found += [Path(place, name) for name in shown]
+    return sorted(found), unread
 
 
 def _below(folder: Path, path: Path) -> str:
