@@ -103,6 +103,21 @@ def test_a_cancelled_write_that_began_ends_before_its_cancellation(root: Path, m
     asyncio.run(main())
 
 
+def test_what_a_crash_cut_short_is_seen_to_by_the_first_call_and_not_by_the_loop(root: Path):
+    pending = root / ".store/journal/pending.json"
+    pending.parent.mkdir(parents=True, exist_ok=True)
+    pending.write_text("{ no json")
+    store = AsyncMemoryStore.open(root)
+    assert store.recovered == ""
+
+    async def main() -> None:
+        async with store:
+            await store.list()
+
+    asyncio.run(main())
+    assert "cannot be repaired" in store.recovered
+
+
 def test_a_cancelled_creation_ends_before_its_cancellation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     begun, go_on = threading.Event(), threading.Event()
     make_root = atomic.make_root

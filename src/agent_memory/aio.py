@@ -77,15 +77,15 @@ class AsyncMemoryStore:
         lock_timeout: float = 10.0,
         progress: Callable[[int, int], None] | None = None,
     ) -> Self:
-        """As `MemoryStore.open`; nothing is read yet. `progress` is called on a thread."""
-        return cls(MemoryStore.open(root, clock=clock, lock_timeout=lock_timeout, progress=progress))
+        """As `MemoryStore.open`; no memory is read yet. `progress` is called on a thread."""
+        return cls(MemoryStore.open(root, clock=clock, lock_timeout=lock_timeout, progress=progress, recover=False))
 
     @classmethod
     def discover(
         cls, start: str | os.PathLike[str] = ".", *, environ: Mapping[str, str] | None = None, clock: Clock = local_time
     ) -> Self:
-        """As `MemoryStore.discover`; nothing is read yet."""
-        return cls(MemoryStore.discover(start, environ=environ, clock=clock))
+        """As `MemoryStore.discover`; no memory is read yet."""
+        return cls(MemoryStore.discover(start, environ=environ, clock=clock, recover=False))
 
     @classmethod
     async def init(cls, root: str | os.PathLike[str], *, clock: Clock = local_time) -> Self:
@@ -114,6 +114,7 @@ class AsyncMemoryStore:
     rank = _reads(MemoryStore.rank)
     receipts = _reads(MemoryStore.receipts)
     record = _reads(MemoryStore.record)
+    recover = _writes(MemoryStore.recover)
     restore = _writes(MemoryStore.restore)
     search = _reads(MemoryStore.search)
     show = _reads(MemoryStore.show)
@@ -150,6 +151,11 @@ class AsyncMemoryStore:
         return self._store.fallback
 
     @property
+    def recovered(self) -> str:
+        """What the first call did about a compaction or an undo that a crash had cut short, or ""."""
+        return self._store.recovered
+
+    @property
     def report(self) -> SyncReport:
         """What the last sync found."""
         return self._store.report
@@ -178,7 +184,7 @@ class AsyncMemoryStore:
 
     async def _run(self, call: Callable[[], T], *, finish: bool) -> T:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent-memory")
+            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent-memory", initializer=self._store.recover)
         return await on_thread(self._pool, call, finish=finish)
 
 

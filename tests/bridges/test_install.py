@@ -19,8 +19,9 @@ from tests.bridges.conftest import Project
 from agent_memory.bridges import claude_code, registration
 from agent_memory.bridges.json_text import JsonText
 from agent_memory.bridges.registration import EMPTY, Wish, is_ours, with_hooks, without_hooks
+from agent_memory.cli import registering
 from agent_memory.cli.program import SHORT_HELP
-from agent_memory.errors import InvalidInput, Stale, StorageFailed
+from agent_memory.errors import InvalidInput, NotFound, Stale, StorageFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = claude_code.hooks(Wish(remind=True))
@@ -325,6 +326,13 @@ def test_however_it_is_called_a_second_call_changes_nothing(project: Project, wo
     project.memory("uninstall", "claude-code", "--yes")
     assert not (project.folder / ".claude" / "settings.json").exists()
     assert not (project.folder / ".mcp.json").exists()
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # nobody's
+    with pytest.raises(NotFound, match="set HOME"):
+        registering._home()
 
 
 def test_nobody_there_to_ask_means_nothing_written(project: Project):

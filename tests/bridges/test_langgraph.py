@@ -69,6 +69,7 @@ VALUES = st.tuples(CONTENTS, st.sampled_from(["note", "decision"]), st.lists(st.
 FILTERS = st.sampled_from([
     None, {"type": "note"}, {"type": {"$eq": "decision"}}, {"type": {"$ne": "note"}},
     {"status": "active", "type": "note"}, {"valid_until": None}, {"valid_until": {"$gt": "2026", "$lte": "2027"}},
+    {"valid_until": {"$ne": "2027"}},
     {"type": {"$eq": "note", "$ne": "decision"}}, {"status": "gone"},
 ])  # fmt: skip
 PREFIXES = st.sampled_from([(), ("agents-memory",), API, WEB])

@@ -61,7 +61,6 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$lt": lambda have, want: have < want,
     "$lte": lambda have, want: have <= want,
 }
-_ORDERED = ("$gt", "$gte", "$lt", "$lte")  # what is not there is neither before nor after anything
 
 
 class AgentMemoryStore(BaseStore):
@@ -287,7 +286,8 @@ def _fits(have: Any, wanted: Any) -> bool:
         if name not in _OPERATORS:
             raise InvalidInput(f"no operator {name!r} for filters", hint=f"there are {', '.join(_OPERATORS)}")
         try:
-            if (have is None and name in _ORDERED) or not _OPERATORS[name](have, operand):
+            absent = have is None and name != "$eq"  # what is not there is neither before, after nor beside anything
+            if absent or not _OPERATORS[name](have, operand):
                 return False
         except TypeError as error:
             raise InvalidInput(f"{name} cannot compare {have!r} with {operand!r}") from error

@@ -73,7 +73,7 @@ def places(call: Call, runner: str) -> Places:
     from agent_memory.team.cards import project_of
 
     name, folder = {"claude-code": ("CLAUDE_CONFIG_DIR", ".claude"), "codex": ("CODEX_HOME", ".codex")}[runner]
-    home = Path(os.environ.get(name) or Path.home() / folder)
+    home = Path(os.environ[name]) if os.environ.get(name) else _home() / folder
     here = Path.cwd()
     try:
         store = discover.find(here, os.environ, root=call.root)
@@ -92,7 +92,14 @@ def _project(here: Path) -> Path:
     """Return the nearest folder that is a project by its looks, else the working directory itself."""
     looks = (folder for folder in (here, *here.parents) if any((folder / n).exists() for n in (".git", ".claude")))
     found = next(looks, here)
-    return here if found == Path.home() else found
+    return here if found == _home() else found
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise NotFound("nobody knows your home folder", hint="set HOME") from error
 
 
 def carry_out(call: Call, edits: Sequence[Edit], *, project: Path, dry_run: bool, yes: bool) -> bool:

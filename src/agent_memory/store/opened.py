@@ -27,11 +27,7 @@ def local_time() -> datetime:
 
 
 class OpenStore:
-    """What every verb needs.
-
-    Attributes:
-        recovered: What opening did about a compaction or an undo that a crash had cut short, or "".
-    """
+    """What every verb needs."""
 
     def __init__(
         self,
@@ -41,6 +37,7 @@ class OpenStore:
         lock_timeout: float = 10.0,
         progress: Progress | None = None,
         embedder: Embedder | None = None,
+        recover: bool = True,
     ) -> None:
         self._folder = Folder(root)
         self._clock = clock
@@ -51,7 +48,9 @@ class OpenStore:
 
             vectors = Vectors(embedder)
         self._index = LiveIndex(self._folder, lock_timeout=lock_timeout, progress=progress, vectors=vectors)
-        self.recovered = self._recover() if os.path.lexists(self._folder.root / PENDING) else ""
+        self._recovered = ""
+        if recover:
+            self.recover()
 
     @classmethod
     def open(
@@ -62,6 +61,7 @@ class OpenStore:
         lock_timeout: float = 10.0,
         progress: Progress | None = None,
         embedder: Embedder | None = None,
+        recover: bool = True,
     ) -> Self:
         """Open the store at `root`, which is the folder of the agents' folders, or a project that has one.
 
@@ -70,23 +70,30 @@ class OpenStore:
             lock_timeout: Seconds to wait for another process that writes.
             progress: Called with (files done, files to do) while an index is built.
             embedder: Compares meaning as well as words where a task is answered; None compares words only.
+            recover: Call `recover` at once.
 
         Raises:
             NotFound: There is no such folder.
         """
         found = discover.store_in(Path(root)) or Path(root)
-        return cls(found, clock=clock, lock_timeout=lock_timeout, progress=progress, embedder=embedder)
+        return cls(found, clock=clock, lock_timeout=lock_timeout, progress=progress, embedder=embedder, recover=recover)
 
     @classmethod
     def discover(
-        cls, start: str | os.PathLike[str] = ".", *, environ: Mapping[str, str] | None = None, clock: Clock = local_time
+        cls,
+        start: str | os.PathLike[str] = ".",
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock = local_time,
+        recover: bool = True,
     ) -> Self:
         """Open the store that belongs to a working directory, as the command line finds it.
 
         Raises:
             NotFound: None of the places has a store.
         """
-        return cls(discover.find(Path(start), os.environ if environ is None else environ), clock=clock)
+        found = discover.find(Path(start), os.environ if environ is None else environ)
+        return cls(found, clock=clock, recover=recover)
 
     @classmethod
     def init(cls, root: str | os.PathLike[str], *, clock: Clock = local_time) -> Self:
@@ -100,11 +107,17 @@ class OpenStore:
         store._folder.prepare()
         return store
 
-    def _recover(self) -> str:
+    def recover(self) -> None:
         """Bring a compaction that a crash cut short to an end, unless it is going on in another process."""
-        from agent_memory.upkeep import applying  # noqa: PLC0415  pydantic: not for a store without a crash
+        if os.path.lexists(self._folder.root / PENDING):
+            from agent_memory.upkeep import applying  # noqa: PLC0415  pydantic: not for a store without a crash
 
-        return applying.recover(self._folder, timeout=self._timeout)
+            self._recovered = applying.recover(self._folder, timeout=self._timeout)
+
+    @property
+    def recovered(self) -> str:
+        """What opening did about a compaction or an undo that a crash had cut short, or ""."""
+        return self._recovered
 
     @property
     def root(self) -> Path:
