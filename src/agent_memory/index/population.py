@@ -64,7 +64,7 @@ class Population:
         return {token: counts[token] for token in asked}
 
     def occurrences(self, token: str) -> Iterator[tuple[int, str]]:
-        """Yield the memory and the column of each occurrence of a token."""
+        """Yield the memory and the column of each occurrence of a token: title, about or text."""
         hidden = self._known["hidden"]
         found = postings.occurrences(self.index, token)
         return ((number, column) for number, column in found if number not in hidden) if hidden else found

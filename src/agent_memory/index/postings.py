@@ -93,8 +93,8 @@ def having(index: Index, tokens: Iterable[str]) -> dict[str, int]:
 
 
 def occurrences(index: Index, token: str) -> Iterator[tuple[int, str]]:
-    """Yield the memory and the column of each occurrence of a token."""
-    query = f"SELECT doc >> {PAGES_BITS}, col FROM occurrences WHERE term = ?"
+    """Yield the memory and the column of each occurrence of a token; written forms (`exact`) are none."""
+    query = f"SELECT doc >> {PAGES_BITS}, col FROM occurrences WHERE term = ? AND col <> 'exact'"
     return cast("Iterator[tuple[int, str]]", index.connection.execute(query, (token,)))
 
 

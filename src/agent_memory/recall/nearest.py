@@ -19,7 +19,7 @@ POSTINGS = 20_000
 """Occurrences that are looked at in any case; a larger store allows twice as many as it has memories."""
 
 WORTH = {"title": TITLE, "about": ABOUT, "text": 1.0}
-"""Column of the full-text table -> what an occurrence in it counts; in others it counts nothing."""
+"""Column of the full-text table -> what an occurrence in it counts."""
 
 REMEMBERED = 1000
 """Tokens whose memories are kept, 16 bytes each, until the index changes."""
@@ -67,9 +67,9 @@ def _saturated(population: Population, token: str) -> tuple[array[int], array[fl
             known.clear()
         against = _resistances(population)
         counts: dict[int, float] = {}
+        before = counts.get
         for number, column in population.occurrences(token):
-            if column in WORTH:
-                counts[number] = counts.get(number, 0.0) + WORTH[column]
+            counts[number] = before(number, 0.0) + WORTH[column]
         shares = (n * (K1 + 1) / (n + against[number]) for number, n in counts.items())
         known[token] = array("q", counts), array("d", shares)
     saturated: tuple[array[int], array[float]] = known[token]
