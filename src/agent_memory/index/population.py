@@ -33,7 +33,7 @@ def _end_of(day: date) -> int:
 class Population:
     """The memories that a reader can see on a day.
 
-    What is counted is remembered until the index changes or another population is asked for.
+    What is counted is remembered until the index changes or other memories are seen.
 
     Attributes:
         memories: How many there are.
@@ -49,9 +49,8 @@ class Population:
         self.parameters: list[object] = [view.today.isoformat(), _end_of(view.today), *values]
         self._known = postings.remembered(index, "population")
         if self._known.get("of") != view:
-            self._known.clear()
-            self._known["of"] = view
             self._look()
+            self._known["of"] = view
         totals: tuple[int, float, float] = self._known["totals"]
         self.memories, self.tokens, self.passage_tokens = totals
 
@@ -86,7 +85,11 @@ class Population:
     def _look(self) -> None:
         connection = self.index.connection
         hidden = connection.execute(f"SELECT number FROM memories WHERE NOT ({self.condition})", self.parameters)
-        self._known["hidden"] = frozenset(number for (number,) in hidden)
+        numbers = frozenset(number for (number,) in hidden)
+        if numbers == self._known.get("hidden"):
+            return  # another reader, or another day, that sees the same
+        self._known.clear()
+        self._known["hidden"] = numbers
         self._known["totals"] = (
             postings.sizes(self.index, self.condition, self.parameters)
             if self._known["hidden"]
