@@ -103,3 +103,23 @@ def test_common_words_are_left_out_once_enough_was_seen(tmp_path: Path, monkeypa
     assert part.keys() == whole.keys()
     assert sum(part[number] == whole[number] for number in part) == 1
     assert all(math.isclose(3 * part[number], 2 * whole[number]) for number in part if part[number] != whole[number])
+
+
+def test_readers_in_turn_get_what_each_would_get_alone(tmp_path: Path):
+    """What was counted for one is another's only where both see the same."""
+    private = "---\nvisibility: private\n---\nalpha alpha gamma\n"
+    texts = {f"api/2026-01-{n:02}-n.md": f"# Note {n}\n\nalpha {'beta ' * n}\n" for n in range(1, 9)}
+    texts |= {"web/2026-02-01-mine.md": private, "ops/2026-02-02-open.md": "gamma delta\n"}
+
+    def points(store: MemoryStore, agent: str, day: date) -> dict[int, float]:
+        return store._index.read(lambda index: choosing._points(Population(index, View(agent, day)), WEIGHTS))
+
+    asked = [(agent, day) for day in (TODAY, date(2026, 1, 4)) for agent in ("api", "ops", "web")]
+    with planted(tmp_path, texts) as shared:
+        together = [points(shared, *one) for one in (*asked, *asked[::-1])]
+    alone = []
+    for one in asked:
+        with MemoryStore.open(tmp_path) as store:
+            alone.append(points(store, *one))
+    assert together == [*alone, *alone[::-1]]
+    assert alone[0] == alone[1] != alone[2]
