@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent_memory.errors import NotFound, Unreadable
+from agent_memory.errors import InvalidQuery, NotFound, Unreadable
 from agent_memory.index import lookup, postings
 from agent_memory.index.analysis import stem, stems_of
 from agent_memory.index.sqlite import Index
@@ -67,7 +68,7 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
     )
     ranked = _with_successors(index, view, ranked, _filters(query, request))
     hits = _hits(index, view, ranked[: request.limit], (*stems, *query.exact), read)
-    suggestion = "" if ranked else _suggestion(index, view, query)
+    suggestion = "" if ranked else _suggestion(index, request, query, view, read)
     return SearchResult(query=request.text, hits=hits, total=len(ranked), complete=complete, suggestion=suggestion)
 
 
@@ -262,7 +263,12 @@ def _readable(
         yield Hit(record=record, score=round(scored.score, 4), snippet="", terms=scored.terms), scored, body
 
 
-def _suggestion(index: Index, view: View, query: Query) -> str:
+def _suggestion(index: Index, request: Request, query: Query, view: View, read: Reader) -> str:
+    """Return the query in words that the reader's memories have, if it then finds something."""
     from agent_memory.recall import spelling  # noqa: PLC0415  only where nothing was found
 
-    return spelling.suggest(query, vocabulary(index, view.reader)) or ""
+    better = spelling.suggest(query, vocabulary(index, view.reader)) or ""
+    with suppress(InvalidQuery):  # a word of a memory may be syntax
+        if better and search(index, request._replace(text=better, limit=1), today=view.today, read=read).total:
+            return better
+    return ""
