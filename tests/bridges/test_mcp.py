@@ -437,7 +437,9 @@ def test_http_without_the_token_is_refused(root: Path):
             status, text = post(url, INITIALIZE, **headers)
             assert status == 401
             assert "Bearer" in text
-        assert post(url, INITIALIZE, Authorization=f"Bearer {TOKEN}")[0] == 200
+        for scheme in ("Bearer", "bearer"):  # RFC 9110: no case
+            assert post(url, INITIALIZE, Authorization=f"{scheme} {TOKEN}")[0] == 200
+        assert post(url, INITIALIZE, Authorization=f"Bearer {TOKEN.upper()}")[0] == 401
 
         async def main() -> None:
             async with over_http(url, token=TOKEN) as caller:
