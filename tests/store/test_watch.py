@@ -28,7 +28,8 @@ def test_a_folder_that_is_moved_is_told(store: MemoryStore, tmp_path: Path):
     (store.root / "api" / "2026-01-01-note.md").write_text("note\n")
     reports = store.watch(stop=stop)
     next(reports)
-    for source, target, change in (("api", "web", "renamed"), ("web", "../gone", "removed"), ("../gone", "x.y", "added")):
+    moves = (("api", "web", "renamed"), ("web", "../gone", "removed"), ("../gone", "x.y", "added"))
+    for source, target, change in moves:
         (store.root / source).rename(store.root / target)
         report = next(reports, None)
         assert report is not None, "nothing was told"

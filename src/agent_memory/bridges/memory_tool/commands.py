@@ -16,8 +16,8 @@ from agent_memory.bridges.memory_tool.links import Links
 from agent_memory.errors import MemoryStoreError, Unreadable
 from agent_memory.files import atomic, naming
 from agent_memory.files import format as formats
-from agent_memory.files.folder import ARCHIVE, LARGEST, TRASH, Folder
-from agent_memory.files.listing import printable
+from agent_memory.files.folder import LARGEST, TRASH, Folder
+from agent_memory.files.listing import ARCHIVE, printable
 from agent_memory.model import Stat
 from agent_memory.store import local_time
 
