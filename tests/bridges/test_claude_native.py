@@ -108,6 +108,23 @@ def test_what_others_wrote_in_the_file_stays(store: MemoryStore, tmp_path: Path)
     assert [p.name for p in path.parent.iterdir()] == ["MEMORY.md"]
 
 
+def test_marks_that_somebody_changed_cost_no_word(store: MemoryStore, tmp_path: Path):
+    """A lost end is no reason to take what stands below for ours; other line endings are none to write all twice."""
+    store.add(agent="api", topic="First", body="x")
+    (one,) = export(store, tmp_path / PLACE)
+    one.path.write_bytes(one.text.replace("\n", "\r\n").encode() + b"below\r\n")
+    (again,) = export(store, tmp_path / PLACE)
+    assert (again.text.count(BEGIN), again.text.count("[First]")) == (1, 1)
+    assert again.text.endswith("below\r\n")
+    one.path.write_text(one.text.replace(END, "") + "below\n")
+    for topic in ("Second", "Third"):
+        store.add(agent="api", topic=topic, body="x")
+        (again,) = export(store, tmp_path / PLACE)
+        assert "\nbelow\n" in again.text
+        assert f"[{topic}]" in again.text
+    assert again.text.count(END) == 1
+
+
 def test_it_never_has_more_than_is_read_of_it(store: MemoryStore, tmp_path: Path):
     for n in range(260):
         path = store.root / "api" / f"2026-01-01-note-{n:03}.md"

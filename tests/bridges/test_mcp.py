@@ -321,6 +321,26 @@ def test_the_prompt_is_a_first_step_and_agents_are_completed(root: Path):
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"agent": "api", "task": " "}, "the task is empty"),
+        ({"agent": "../x", "task": "t"}, "does not start with a letter"),
+        ({"agent": "api"}, "Missing required arguments"),
+        ({"agent": "web", "task": "t"}, "speaks for api"),
+    ],
+)
+def test_a_prompt_that_cannot_be_had_says_why(root: Path, words: dict[str, str], told: str):
+    async def main() -> None:
+        async with in_memory(root, agent="api" if "web" in words.values() else None) as caller:
+            with pytest.raises(Exception, match=told):
+                await caller.session.get_prompt("first_step", words)
+            with pytest.raises(Exception, match="Unknown prompt"):
+                await caller.session.get_prompt("second_step", words)
+
+    run(main)
+
+
 def test_a_build_tells_its_progress(tmp_path: Path):
     root = tmp_path / "store"
     for n in range(300):
@@ -417,7 +437,9 @@ def test_http_without_the_token_is_refused(root: Path):
             status, text = post(url, INITIALIZE, **headers)
             assert status == 401
             assert "Bearer" in text
-        assert post(url, INITIALIZE, Authorization=f"Bearer {TOKEN}")[0] == 200
+        for scheme in ("Bearer", "bearer"):  # RFC 9110: no case
+            assert post(url, INITIALIZE, Authorization=f"{scheme} {TOKEN}")[0] == 200
+        assert post(url, INITIALIZE, Authorization=f"Bearer {TOKEN.upper()}")[0] == 401
 
         async def main() -> None:
             async with over_http(url, token=TOKEN) as caller:

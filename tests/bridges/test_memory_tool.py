@@ -26,6 +26,7 @@ from tests.promises.support import Child
 
 from agent_memory import MemoryStore
 from agent_memory.bridges.memory_tool import AgentMemoryTool, AsyncAgentMemoryTool
+from agent_memory.files.folder import LARGEST
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 A, B, C = "/memories/2026-01-01-a.md", "/memories/2026-01-02-b.md", "/memories/sub/2026-01-03-c.md"
@@ -329,6 +330,33 @@ def test_nothing_is_renamed_where_a_link_cannot_follow(store: MemoryStore):
     assert "odd" not in answer[1]
     assert "web" not in answer[1]
     assert contents(store.root) == before
+
+
+def test_a_link_that_would_make_a_memory_too_large_stops_the_renaming(store: MemoryStore):
+    """The memory would be read no more, and it is somebody else's."""
+    followed(store.root)
+    head = f"---\nsupersedes: [{CLAIM}]\nvisibility: private\n---\n# Huge\n\n"
+    huge = store.root / "web" / "2026-02-08-huge.md"
+    huge.write_text(head + "x " * ((LARGEST - len(head)) // 2))
+    before = contents(store.root)
+    answer = outcome(AgentMemoryTool(store, "api"), command("rename", old_path=A, new_path=B))
+    assert answer[0] == "error"
+    assert "cannot be renamed: a memory names it that cannot be edited" in answer[1]
+    assert "web" not in answer[1]
+    assert contents(store.root) == before
+
+
+def test_nothing_is_renamed_to_what_the_archive_has(store: MemoryStore):
+    """Two memories must not share an id; `create` refuses such a name, too."""
+    tool = AgentMemoryTool(store, "api")
+    for path in (A, B):
+        tool.call(command("create", path=path, file_text=path))
+    store.archive("api/2026-01-02-b", agent="api")
+    before = contents(store.root)
+    refused = outcome(tool, command("rename", old_path=A, new_path=B))
+    assert refused == ("error", f"The destination {B} already exists")
+    assert contents(store.root) == before
+    assert outcome(tool, command("create", path=B, file_text="new"))[0] == "error"
 
 
 def test_a_kill_while_it_renames_never_brings_back_what_was_replaced(tmp_path: Path):

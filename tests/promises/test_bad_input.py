@@ -20,6 +20,8 @@ from tests.promises.support import (
     plant,
 )  # fmt: skip
 
+from agent_memory.errors import InvalidInput
+from agent_memory.files.folder import LARGEST
 from agent_memory.model import Problem, SyncReport
 from agent_memory.store import MemoryStore
 
@@ -267,6 +269,24 @@ def test_a_file_that_vanishes_while_it_is_looked_at_is_not_missed(root: Path):
             assert_true_to_files(store)
     finally:
         armed[0] = False
+
+
+def test_no_edit_makes_a_memory_larger_than_what_is_read(root: Path):
+    """It would be gone from the index, and the verb would say that all is well."""
+    note = root / "api" / "2026-03-02-huge.md"
+    note.parent.mkdir(exist_ok=True)
+    note.write_text("# Huge\n\n" + "x " * ((LARGEST - 10) // 2))
+    before = note.read_bytes()
+    with MemoryStore.open(root) as store:
+        old = store.add(agent="api", topic="Old", body="old").id
+        for refused in (
+            lambda: store.supersede("api/2026-03-02-huge", old, agent="api"),
+            lambda: store.edit("api/2026-03-02-huge", changes={"tags": ["x"]}, agent="api"),
+        ):
+            with pytest.raises(InvalidInput, match="the limit is 8 MB"):
+                refused()
+        assert store.record("api/2026-03-02-huge").status == "active"
+    assert note.read_bytes() == before
 
 
 def test_a_problem_shows_where_it_is():

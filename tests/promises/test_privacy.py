@@ -177,6 +177,24 @@ def test_no_verb_says_a_word_of_a_private_memory(scene: Scene, reader: str | Non
         assert (root / f"{scene.place}{PRIVATE}.md").exists() is before
 
 
+@pytest.mark.parametrize("query", ["walrus", "walrus OR harbour", "walr*", "walrs~"])
+def test_no_score_tells_how_many_private_memories_have_a_word(tmp_path: Path, query: str) -> None:
+    """Whoever writes a word down could else read off a search whether others keep it to themselves."""
+    texts = {f"{OTHER}/2026-03-0{n}-note.md": f"# Note {n}\n\n{word} and more\n" for n, word in
+             enumerate(("walrus", "harbour", "harbour", "ferry"), 1)}  # fmt: skip
+    secret = {f"{OWNER}/2026-03-0{n}-mine.md": "---\nvisibility: private\n---\nwalrus walrus\n" for n in range(1, 7)}
+    hits, of_owner = [], 0
+    for more in ({}, secret):
+        root = tmp_path / f"store-{len(more)}"
+        plant(root, texts | more)
+        with MemoryStore.open(root, clock=clock) as store:
+            found = store.search(query, reader=OTHER, explain=True).hits
+            hits.append([(hit.record.id, hit.score, hit.terms) for hit in found])
+            of_owner = store.search(query, reader=OWNER).total
+    assert hits[0] == hits[1] != []
+    assert of_owner > len(hits[0])
+
+
 @settings(deadline=None, max_examples=25)
 @given(scenes)
 def test_the_owner_has_it(scene: Scene) -> None:

@@ -75,6 +75,24 @@ def test_a_private_successor_is_not_named_to_others(store: MemoryStore):
     assert "superseded by worker/2026-06-01-secret-plan" in own.markdown
 
 
+def test_a_private_link_in_a_chain_moves_nothing_for_others(store: MemoryStore):
+    """Else the order of what everybody sees would tell what a private memory replaces."""
+    note(store, "worker/2026-06-02-open.md", "---\nsupersedes: [2026-06-01-secret]\n---\n# Lobby\n\nA webhook.\n")
+    private = store.root / "worker/2026-06-01-secret.md"
+    query = "webhook OR retries"
+
+    def found(reader: str) -> list[object]:
+        hits = store.search(query, reader=reader).hits
+        return [store.rank(reader, TASK), [hit.record.id for hit in hits]]
+
+    plant(private, "---\nsupersedes: [old/2026-02-01-hooks]\nvisibility: private\n---\n# Plan\n")
+    note(store, "old/2026-02-01-hooks.md", "# Webhook retries\n\nWebhook retries.\n")
+    others, owner = found("api"), found("worker")
+    assert others != owner
+    private.unlink()
+    assert found("api") == others
+
+
 def test_before_all_memories_there_is_nothing(store: MemoryStore):
     assert store.first_step(agent="api", task=TASK, now=date(2020, 1, 1)).nothing_relevant
 

@@ -110,3 +110,15 @@ def test_an_agent_with_a_card_and_no_memory_is_known(root: Path):
     (project / ".claude" / "agents").mkdir()
     (project / ".claude" / "agents" / "quality.md").write_text("---\nname: quality\ndescription: Q.\n---\n")
     assert call(project, "list", "--agent", "quality")[1] == "no memories\n"
+
+
+def test_what_is_suggested_finds_something(tmp_path: Path):
+    """A word that only the archive or another agent has would be no help."""
+    with MemoryStore.init(tmp_path / "agents-memory") as store:
+        store.add(agent="api", topic="Rods", body="zirconium rods")
+        past = store.add(agent="api", topic="Past", body="hafnium rods")
+        store.archive(past.id, agent="api")
+        assert store.search("zirconum").suggestion == "zirconium"
+        assert store.search("zirconum", agent="web").suggestion == ""
+        assert store.search("hafnum").suggestion == ""
+        assert store.search("hafnum", archived=True).suggestion == "hafnium"

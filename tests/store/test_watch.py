@@ -21,6 +21,24 @@ def store(tmp_path: Path) -> Iterator[MemoryStore]:
         yield store
 
 
+def test_a_folder_that_is_moved_is_told(store: MemoryStore, tmp_path: Path):
+    stop = threading.Event()
+    timer = threading.Timer(LONG, stop.set)
+    timer.start()
+    (store.root / "api" / "2026-01-01-note.md").write_text("note\n")
+    reports = store.watch(stop=stop)
+    next(reports)
+    moves = (("api", "web", "renamed"), ("web", "../gone", "removed"), ("../gone", "x.y", "added"))
+    for source, target, change in moves:
+        (store.root / source).rename(store.root / target)
+        report = next(reports, None)
+        assert report is not None, "nothing was told"
+        assert getattr(report, change) == 1
+    timer.cancel()
+    stop.set()
+    assert next(reports, None) is None
+
+
 def test_what_changes_between_two_calls_is_told_by_the_second(store: MemoryStore):
     stop = threading.Event()
     timer = threading.Timer(LONG, stop.set)

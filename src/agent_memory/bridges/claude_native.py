@@ -40,7 +40,8 @@ OVER = ("superseded", "expired")
 BEGIN = "<!-- agent-memory-store: written by memory export; what stands between the marks is replaced -->"
 END = "<!-- agent-memory-store: end -->"
 _COMMENT = re.compile("<!-+|-+>")
-_OURS = re.compile(rf"{re.escape(BEGIN)}\n.*?{re.escape(END)}(?:\n|\Z)", re.DOTALL)
+# No mark within: a lost END must not cost what people wrote below it. An editor may have changed the line endings.
+_OURS = re.compile(rf"{re.escape(BEGIN)}\r?\n(?:(?!{re.escape(BEGIN)}).)*?{re.escape(END)}(?:\r?\n|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ from agent_memory.cli.sync import summary
 def command(call: Call) -> None:
     """Keep the index current while files change, and tell each change. Ctrl-C ends it.
 
-    No other command needs this: they all sync first. It spares long-lived readers that work.
+    What a command writes, it indexes itself: nothing is told of that. No other command needs this: they all sync
+    first. It spares long-lived readers that work.
     """
     with call.store(by_meaning=True) as store:
         if not call.json:

@@ -201,10 +201,7 @@ class Folder:
             name: Gives the path for the first, second, … attempt.
             data: The whole file.
         """
-        if len(data) > LARGEST:
-            raise InvalidInput(
-                f"the memory has {len(data) / 1e6:.0f} MB, the limit is {LARGEST // 2**20} MB", hint="split it"
-            )
+        _check_size(data)
         self.prepare()
         for attempt in range(1, 10_000):
             path = name(attempt)
@@ -230,7 +227,9 @@ class Folder:
 
         Raises:
             Stale: The file changed or vanished meanwhile; nothing was written.
+            InvalidInput: The new text is larger than what can be read again; nothing was written.
         """
+        _check_size(data)
         self.prepare()
         try:
             current, _ = self.read(path)
@@ -341,3 +340,10 @@ class Folder:
                         os.unlink(entry.path)
                         swept += 1
         return swept
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > LARGEST:
+        raise InvalidInput(
+            f"the memory has {len(data) / 1e6:.0f} MB, the limit is {LARGEST // 2**20} MB", hint="split it"
+        )

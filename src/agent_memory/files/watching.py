@@ -19,15 +19,15 @@ _TICK = 100
 
 
 def changes(root: Path, *, stop: threading.Event | None) -> Iterator[None]:
-    """Yield as soon as somebody watches, then once for each burst of changes to memory files below `root`.
+    """Yield as soon as somebody watches, then once for each burst of changes below `root`, our own files left out.
 
-    What changed before is nobody's event: whoever calls this looks for himself at the first yield. It ends where
-    `stop` is set, or with Ctrl-C.
+    Folders count: of what one brings or takes that is moved, nothing else is told. What changed before is nobody's
+    event: whoever calls this looks for himself at the first yield. It ends where `stop` is set, or with Ctrl-C.
     """
     ours, archive = str(root / STORE), str(root / ARCHIVE)
 
     def concerns_us(_: watchfiles.Change, path: str) -> bool:
-        return path.endswith(".md") and (not path.startswith(ours) or path.startswith(archive))
+        return not path.startswith(ours) or path.startswith(archive)
 
     begun = False
     for found in watchfiles.watch(

@@ -17,6 +17,7 @@ CANDIDATES = 64
 """Rows of the full-text table that are ranked in full, unless more hits are asked for."""
 
 _AT_ONCE = 500  # parameters of a statement; SQLite may have been built for 999
+_PRIVATE = f"visibility NOT IN {OPEN}"
 _LISTED = "SELECT value FROM json_each(?)"
 _WEIGHTS = "bm25(4.0, 2.0, 1.0, 0.3)"  # title, about, text, exact: for choosing candidates only
 
@@ -53,11 +54,15 @@ def candidates(
 
 def kept_out(index: Index) -> str:
     """Return SQL for what a plain search does not see; with no private memory the index of archived ones serves it."""
+    return f"archived = 1 OR {_PRIVATE}" if any_private(index) else "archived = 1"
+
+
+def any_private(index: Index) -> bool:
+    """Whether there is a memory that is not open to the team."""
     known = remembered(index, "private")
-    private = f"visibility NOT IN {OPEN}"
     if "any" not in known:
-        (known["any"],) = index.connection.execute(f"SELECT count(*) FROM memories WHERE {private}").fetchone()
-    return f"archived = 1 OR {private}" if known["any"] else "archived = 1"
+        (known["any"],) = index.connection.execute(f"SELECT count(*) FROM memories WHERE {_PRIVATE}").fetchone()
+    return bool(known["any"])
 
 
 def paths(index: Index, numbers: Sequence[int]) -> dict[int, str]:
@@ -90,6 +95,14 @@ def having(index: Index, tokens: Iterable[str]) -> dict[str, int]:
         known.update(dict.fromkeys(some, 0))
         known.update(index.connection.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", some))
     return {token: known[token] for token in asked}
+
+
+def having_among(index: Index, tokens: Iterable[str], numbers: Sequence[int]) -> dict[str, int]:
+    """Return token -> in how many rows of some memories it occurs; for the few tokens of a query."""
+    query = f"SELECT count(*) FROM pages WHERE pages MATCH ? AND (rowid >> {PAGES_BITS}) IN ({_LISTED})"
+    listed = str(list(numbers))
+    rows = ((token, index.connection.execute(query, (alternatives([token]), listed)).fetchone()) for token in tokens)
+    return {token: count for token, (count,) in rows}
 
 
 def occurrences(index: Index, token: str) -> Iterator[tuple[int, str]]:
@@ -167,18 +180,25 @@ def same_day(index: Index, numbers: Sequence[int]) -> list[list[int]]:
     return [day for day in days.values() if len(day) > 1]
 
 
-def supersessions(index: Index, *, until: date | None = None) -> tuple[dict[int, list[int]], dict[int, str]]:
+def supersessions(
+    index: Index, seen: tuple[str, Sequence[str]], *, until: date | None = None
+) -> tuple[dict[int, list[int]], dict[int, str]]:
     """Return memory -> memories it supersedes, for the links whose two ends exist, and the paths of all of them.
 
+    A memory that the reader cannot see replaces only what its own agent wrote, as in `where.state`.
+
     Args:
+        seen: SQL that holds for what the reader sees of `newer`, and its values.
         until: Leave out memories that are later than this day.
     """
+    condition, readers = seen
     rows = index.connection.execute(
         "SELECT newer.number, newer.path, memories.number, memories.path FROM supersessions"
         " JOIN memories ON memories.id = supersessions.old"
         " JOIN memories AS newer ON newer.number = supersessions.memory"
-        " WHERE +newer.date <= ? ORDER BY newer.path, memories.path",  # the plus: begin with the few supersessions
-        (until.isoformat() if until else "9999",),
+        f" WHERE +newer.date <= ? AND (newer.agent = memories.agent OR {condition})"
+        " ORDER BY newer.path, memories.path",  # the plus: begin with the few supersessions
+        (until.isoformat() if until else "9999", *readers),
     )
     found: dict[int, list[int]] = {}
     paths: dict[int, str] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent_memory.errors import NotFound, Unreadable
+from agent_memory.errors import InvalidQuery, NotFound, Unreadable
 from agent_memory.index import lookup, postings
 from agent_memory.index.analysis import stem, stems_of
 from agent_memory.index.sqlite import Index
@@ -63,11 +64,11 @@ def search(index: Index, request: Request, *, today: date, read: Reader) -> Sear
         hits = _hits(index, view, found[: request.limit], (), read)
         return SearchResult(query=request.text, hits=hits, total=len(found))
     ranked, complete = _rank(
-        index, stems, query.exact, condition, parameters, limit=request.limit, explain=request.explain
+        index, view, stems, query.exact, condition, parameters, limit=request.limit, explain=request.explain
     )
     ranked = _with_successors(index, view, ranked, _filters(query, request))
     hits = _hits(index, view, ranked[: request.limit], (*stems, *query.exact), read)
-    suggestion = "" if ranked else _suggestion(index, view, query)
+    suggestion = "" if ranked else _suggestion(index, request, query, view, read)
     return SearchResult(query=request.text, hits=hits, total=len(ranked), complete=complete, suggestion=suggestion)
 
 
@@ -181,13 +182,21 @@ def _newest(index: Index, condition: str, parameters: Sequence[object]) -> list[
 # -- ranking ----------------------------------------------------------------------------------------------------------
 
 
-def _statistics(index: Index, stems: Mapping[str, None]) -> ranking.Statistics:
-    memories, tokens, passage_tokens = postings.totals(index)
-    return ranking.Statistics(memories, tokens, passage_tokens, postings.having(index, stems))
+def _statistics(index: Index, view: View, stems: Mapping[str, None]) -> ranking.Statistics:
+    """Return what words weigh; what is private to others counts for nothing."""
+    having = postings.having(index, stems)
+    if not postings.any_private(index):
+        return ranking.Statistics(*postings.totals(index), having)
+    seen, values = view.condition
+    rows = index.connection.execute(f"SELECT number FROM memories WHERE NOT {seen}", values)
+    hidden = postings.having_among(index, stems, [number for (number,) in rows])
+    sizes = postings.sizes(index, seen, values)
+    return ranking.Statistics(*sizes, {token: count - hidden[token] for token, count in having.items()})
 
 
 def _rank(
     index: Index,
+    view: View,
     stems: Sequence[str],
     exact: Sequence[str],
     condition: str,
@@ -197,7 +206,7 @@ def _rank(
     explain: bool,
 ) -> tuple[list[ranking.Scored], bool]:
     """Score the candidates; also say whether they are all that match."""
-    statistics = _statistics(index, dict.fromkeys(stems))
+    statistics = _statistics(index, view, dict.fromkeys(stems))
     weights = {token: statistics.weight(token) for token in stems}
     exact_weights = {word: weights.get(stem(word), 0.0) for word in exact}
     scored = []
@@ -214,7 +223,7 @@ def _with_successors(
     index: Index, view: View, ranked: list[ranking.Scored], keep: list[Clause]
 ) -> list[ranking.Scored]:
     """Apply the rank rule; a successor comes in even where it lacks the words, but never against a filter."""
-    ordered = ranking.supersede(ranked, *postings.supersessions(index))
+    ordered = ranking.supersede(ranked, *postings.supersessions(index, view.seen("newer")))
     matched = {s.number for s in ranked}
     new = [s.number for s in ordered if s.number not in matched]
     if not new:
@@ -254,7 +263,12 @@ def _readable(
         yield Hit(record=record, score=round(scored.score, 4), snippet="", terms=scored.terms), scored, body
 
 
-def _suggestion(index: Index, view: View, query: Query) -> str:
+def _suggestion(index: Index, request: Request, query: Query, view: View, read: Reader) -> str:
+    """Return the query in words that the reader's memories have, if it then finds something."""
     from agent_memory.recall import spelling  # noqa: PLC0415  only where nothing was found
 
-    return spelling.suggest(query, vocabulary(index, view.reader)) or ""
+    better = spelling.suggest(query, vocabulary(index, view.reader)) or ""
+    with suppress(InvalidQuery):  # a word of a memory may be syntax
+        if better and search(index, request._replace(text=better, limit=1), today=view.today, read=read).total:
+            return better
+    return ""

@@ -140,7 +140,8 @@ def rank(
         explain: Tell the addends of each score.
     """
     arms = (*WORDS, "semantic") if vectors else WORDS
-    population = Population(index, View(agent, today))
+    view = View(agent, today)
+    population = Population(index, view)
     stems = list(islice(dict.fromkeys(analyse(task).stems), LONGEST))
     statistics = _statistics(population, stems)
     weights = weigh(stems, statistics)
@@ -158,7 +159,7 @@ def rank(
     share = covered([candidates[s.number] for s in scored[:BEST]], weights)
     if share < (SPOKEN if vectors else floor(population, weights)) and meaning.near < 1:
         return Ranked([], list(searched), arms)
-    old_of, paths = postings.supersessions(index, until=today)
+    old_of, paths = postings.supersessions(index, view.seen("newer"), until=today)
     ordered = _only_seen(population, ranking.supersede(scored, old_of, paths), scored)[:limit]
     if explain:
         ordered = [_explained(s, candidates.get(s.number), widened, statistics) for s in ordered]

@@ -6,6 +6,7 @@ from agent_memory.bridges.extras import extra
 
 with extra("mcp", packages=("mcp",)):
     from mcp.types import (
+        INVALID_PARAMS,
         Completion,
         CompletionArgument,
         CompletionContext,
@@ -18,6 +19,7 @@ with extra("mcp", packages=("mcp",)):
         from mcp.server.mcpserver import Context, MCPServer
         from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
         from mcp.server.mcpserver.tools import Tool
+        from mcp.shared.exceptions import MCPError
 
         LINE = 2
     except ModuleNotFoundError:  # the first line
@@ -29,7 +31,13 @@ with extra("mcp", packages=("mcp",)):
 
         LINE = 1
 
+
+def refusal(message: str) -> Exception:
+    """Return the error with which a prompt tells its client a sentence: the second line hides those of Python."""
+    return MCPError(INVALID_PARAMS, message) if LINE > 1 else ValueError(message)
+
+
 __all__ = [
     "LINE", "Completion", "CompletionArgument", "CompletionContext", "Context", "MCPServer", "PromptReference",
-    "ResourceNotFoundError", "ResourceTemplateReference", "Tool", "ToolAnnotations", "ToolError",
+    "ResourceNotFoundError", "ResourceTemplateReference", "Tool", "ToolAnnotations", "ToolError", "refusal",
 ]  # fmt: skip

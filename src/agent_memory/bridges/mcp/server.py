@@ -19,6 +19,7 @@ from agent_memory.bridges.mcp.sdk import (
     PromptReference,
     ResourceNotFoundError,
     ResourceTemplateReference,
+    refusal,
 )
 from agent_memory.bridges.mcp.tools import Tools
 from agent_memory.errors import MemoryStoreError, NotFound
@@ -36,13 +37,20 @@ time. Where it replaces an earlier memory, name that in supersedes."""
 
 
 class Server(MCPServer):
-    """A server that takes the ids of memories into its URIs as they are, with the slashes of folders."""
+    """A server that takes the ids of memories into its URIs as they are, and says what is wrong with a prompt."""
 
     async def read_resource(self, uri: Any, *context: Any) -> Any:
         """Read a resource; what stands behind the agent is one name, whichever characters a client left as they are."""
         scheme, _, rest = str(uri).partition("://")
         agent, slash, name = rest.partition("/")
         return await super().read_resource(f"{scheme}://{agent}{slash}{quote(name, safe='%')}", *context)
+
+    async def get_prompt(self, *words: Any) -> Any:
+        """Render a prompt."""
+        try:
+            return await super().get_prompt(*words)
+        except ValueError as error:  # there is no such prompt, or an argument is missing
+            raise refusal(str(error)) from error
 
 
 def make_server(store: AsyncMemoryStore, building: Building, *, agent: str | None = None) -> MCPServer:
@@ -83,11 +91,11 @@ def _add_prompt(server: MCPServer, store: AsyncMemoryStore, speaker: str | None)
     ) -> str:
         """What the team already learned that matters for a task."""
         if speaker not in (None, agent):
-            raise ValueError(f"this server speaks for {speaker}, not for {agent}")
+            raise refusal(f"this server speaks for {speaker}, not for {agent}")
         try:
             return (await store.first_step(agent=agent, task=task)).markdown
         except MemoryStoreError as error:
-            raise ValueError(str(error)) from error
+            raise refusal(str(error)) from error
 
 
 def _add_completion(server: MCPServer, store: AsyncMemoryStore, reader: str | None) -> None:

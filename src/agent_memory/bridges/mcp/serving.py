@@ -80,10 +80,11 @@ def guarded(app: App, token: str | None) -> App:
     """Return an application that answers nobody without the token; None guards nothing."""
     if token is None:
         return app
-    expected = f"Bearer {token}".encode()
+    expected = f"bearer {token}".encode()
 
     async def guard(scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
         given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
+        given = [value[:7].lower() + value[7:] for value in given]  # the name of a scheme has no case
         if scope["type"] == "http" and not (len(given) == 1 and hmac.compare_digest(given[0], expected)):
             await _refuse(send)
         else:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,7 +17,7 @@ from agent_memory.errors import MemoryStoreError, Unreadable
 from agent_memory.files import atomic, naming
 from agent_memory.files import format as formats
 from agent_memory.files.folder import LARGEST, TRASH, Folder
-from agent_memory.files.listing import printable
+from agent_memory.files.listing import ARCHIVE, printable
 from agent_memory.model import Stat
 from agent_memory.store import local_time
 
@@ -239,8 +239,11 @@ class Memories:
         for _, target in pairs:
             self._target(new_path if target == new else f"{TOP}/{target.relative_to(self._top).as_posix()}")
         moved = {self._relative(file): self._relative(target) for file, target in pairs}
-        links = self._links(moved, old_path)
-        links.add()
+        if any(os.path.lexists(self._folder.root / ARCHIVE / goal) for goal in moved.values()):  # one id, two memories
+            refuse(f"The destination {new_path} already exists")
+        with _anonymous(f"The path {old_path} cannot be renamed"):
+            links = Links(self._folder, {naming.id_of(file): naming.id_of(goal) for file, goal in moved.items()})
+            links.add()
         for folder in folders:
             atomic.make_folder(new / folder.relative_to(old), below=self._folder.root)
         for path, goal in moved.items():
@@ -249,13 +252,8 @@ class Memories:
             else:
                 self._folder.move(path, _only(goal, new_path))
         _remove_folders(old)
-        links.drop(moved)
-
-    def _links(self, moved: Mapping[str, str], path: str) -> Links:
-        try:
-            return Links(self._folder, {naming.id_of(old): naming.id_of(new) for old, new in moved.items()})
-        except Unreadable as error:  # whose memory that is, is nobody's business here
-            refuse(f"The path {path} cannot be renamed: a memory names it that cannot be edited ({error.reason})")
+        with _anonymous(f"The path {old_path} was renamed to {new_path}, but its old name stays where it was named"):
+            links.drop(moved)
 
     def _files(self, place: Path, path: str) -> list[Path]:
         """Return the memories at or below a place, which holds nothing else."""
@@ -308,6 +306,16 @@ def _only(target: str, path: str) -> Callable[[int], str]:
         return target
 
     return name
+
+
+@contextmanager
+def _anonymous(what: str) -> Iterator[None]:
+    """Say what happened, not which memory cannot be edited that names a renamed one: it may be private."""
+    try:
+        yield
+    except MemoryStoreError as error:
+        why = f" ({error.reason})" if isinstance(error, Unreadable) else ""
+        refuse(f"{what}: a memory names it that cannot be edited{why}")
 
 
 def _is_one_file(old: Path, new: Path) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from agent_memory.errors import InvalidInput, Stale, Unreadable
 from agent_memory.files import format as formats
 from agent_memory.files import front_matter, naming
-from agent_memory.files.folder import Folder
+from agent_memory.files.folder import LARGEST, Folder
 
 _KEYS = ("supersedes", "sources")
 _TRIES = 3
@@ -25,13 +25,13 @@ class Links:
         renamed: Old id -> new id.
 
     Raises:
-        Unreadable: A front matter that names one of them cannot be edited safely; nothing was written.
+        Unreadable: A file that names one of them cannot be edited safely; nothing was written.
     """
 
     def __init__(self, folder: Folder, renamed: Mapping[str, str]) -> None:
         self._folder = folder
         self._renamed = dict(renamed)
-        self._paths = [path for path, data in self._suspects() if self._followed(path, data, keep=False) != data]
+        self._paths = [path for path, data in self._suspects() if self._names_one(path, data)]
 
     def add(self) -> None:
         """Name the new ids beside the old ones."""
@@ -55,6 +55,13 @@ class Links:
                 continue
             if any(key.encode() in data for key in _KEYS):
                 yield path, data
+
+    def _names_one(self, path: str, data: bytes) -> bool:
+        if self._followed(path, data, keep=False) == data:
+            return False
+        if len(self._followed(path, data, keep=True)) > LARGEST:
+            raise Unreadable(path, "has no room for a longer name")
+        return True
 
     def _rewrite(self, path: str, *, keep: bool) -> None:
         """Change one file, again where an editor was faster."""
