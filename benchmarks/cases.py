@@ -84,18 +84,28 @@ def walk(root: Path) -> int:
     return count
 
 
-def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
-    """A whole `memory search` process, nothing changed."""
+def settle(root: Path) -> None:
+    """Bring the index up to date, late enough that no later change could hide behind a time stamp."""
     with MemoryStore.open(root) as store:
         store.sync()
         time.sleep(0.3)
         store.sync()
+
+
+def cold_search(root: Path, _: Path, rounds: int) -> Iterator[Row]:
+    """A whole `memory search` process, nothing changed."""
+    settle(root)
     command = [str(Path(sys.executable).with_name("memory")), "--root", str(root), "search", QUERY]
+    yield _cold("cold `memory search`", command, root, rounds, 2.0)
+
+
+def _cold(what: str, command: list[str], root: Path, rounds: int, reach: float) -> Row:
+    """A whole process of a command against one that imports SQLite and click, and the stat walk."""
     floor = [sys.executable, "-c", "import sqlite3, click"]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "MEMORY_SEMANTIC": "0"}
     run = lambda args: subprocess.run(args, check=True, capture_output=True, env=environment)  # noqa: E731
     ours, python, stats = in_turns(rounds, lambda: run(command), lambda: run(floor), lambda: walk(root))
-    yield Row("cold `memory search`", ours, '`python -c "import sqlite3, click"` + stat walk', python + stats, 2.0)
+    return Row(what, ours, '`python -c "import sqlite3, click"` + stat walk', python + stats, reach)
 
 
 def cold_hook(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
@@ -109,10 +119,7 @@ def cold_hook(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
 
 
 def _cold_hook(root: Path, agent: str, tools: Sequence[str], rounds: int, where: str) -> Iterator[Row]:
-    with MemoryStore.open(root) as store:
-        store.sync()
-        time.sleep(0.3)
-        store.sync()
+    settle(root)
     floor = [sys.executable, "-c", "import sqlite3"]
     command = [str(Path(sys.executable).with_name("memory")), "hook", "--root", str(root)]
     given = {"prompt": "Webhooks time out, add retries for tenants", "subagent_type": agent}
@@ -172,19 +179,11 @@ def warm_first_step(root: Path, _: Path, rounds: int) -> Iterator[Row]:
 
 def cold_first_step(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     """A whole `memory first-step --json` process for a task of 300 words, nothing changed."""
-    with MemoryStore.open(root) as store:
-        store.sync()
-        time.sleep(0.3)
-        store.sync()
+    settle(root)
     task = tasks(1)[0]
     program = str(Path(sys.executable).with_name("memory"))
     command = [program, "--root", str(root), "first-step", "--agent", "agent-01", "--task", task, "--json"]
-    floor = [sys.executable, "-c", "import sqlite3, click"]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "MEMORY_SEMANTIC": "0"}
-    run = lambda args: subprocess.run(args, check=True, capture_output=True, env=environment)  # noqa: E731
-    ours, python, stats = in_turns(rounds, lambda: run(command), lambda: run(floor), lambda: walk(root))
-    bound = '`python -c "import sqlite3, click"` + stat walk'
-    yield Row("cold `memory first-step --json`, 300 words", ours, bound, python + stats, 2.5)
+    yield _cold("cold `memory first-step --json`, 300 words", command, root, rounds, 2.5)
 
 
 def bare_index(root: Path) -> sqlite3.Connection:
@@ -223,9 +222,8 @@ def build(root: Path, scratch: Path, rounds: int) -> Iterator[Row]:
 
 def unchanged(root: Path, _: Path, rounds: int) -> Iterator[Row]:
     """A sync that finds nothing to do."""
+    settle(root)
     with MemoryStore.open(root) as store:
-        store.sync()
-        time.sleep(0.3)
         store.sync()
         ours, least = in_turns(rounds, store.sync, lambda: walk(root))
     yield Row("sync, nothing changed", ours, "bare stat walk", least, 2.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.promises.compacting import POLICY, assert_nothing_lost, base, state_of
+from tests.promises.stage import Stage
 from tests.promises.steps import Steps
 from tests.promises.support import Child, assert_true_to_files, clock, memory_files
 
@@ -51,38 +52,17 @@ VERBS: dict[str, Callable[[MemoryStore], object]] = {
 }
 
 
-class Stage:
-    """Copies of the base store, and processes that play a verb on one and die."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.number = 0
-
-    def set(self, name: str) -> Path:
-        """Make a store in which the verb has something to do."""
-        self.number += 1
-        root = self.folder / f"store-{self.number}"
-        base(root)
-        if name == "undo":
-            with MemoryStore.open(root, clock=clock) as store:
-                VERBS["compact"](store)
-        return root
-
-    def play(self, name: str, root: Path, steps: Steps) -> Child:
-        """Run the verb in a process that dies where `steps` says."""
-
-        def verb() -> list[tuple[str, str]]:
-            steps.arm()
-            with MemoryStore.open(root, clock=clock) as store:
-                VERBS[name](store)
-            return steps.taken
-
-        return Child(verb)
+def before(name: str, root: Path) -> None:
+    """Make a store in which the verb has something to do."""
+    base(root)
+    if name == "undo":
+        with MemoryStore.open(root, clock=clock) as store:
+            VERBS["compact"](store)
 
 
 @pytest.fixture
 def stage(quick: Path) -> Stage:
-    return Stage(quick)
+    return Stage(quick, before, lambda name, store: VERBS[name](store))
 
 
 def crash_everywhere(stage: Stage, name: str) -> int:

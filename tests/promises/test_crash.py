@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.promises.scenes import AWAY, RETRY, SCENES, base
+from tests.promises.stage import Stage
 from tests.promises.steps import Steps
 from tests.promises.support import Child, assert_true_to_files, clock, memory_files
 
@@ -34,43 +35,15 @@ back.
 """
 
 
-class Stage:
-    """Copies of the base store, and processes that play a verb on one and die."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.number = 0
-
-    def set(self, name: str) -> Path:
-        """Set the scene `name` up and return the root of its store."""
-        self.number += 1
-        root = self.folder / f"store-{self.number}"
-        base(root)
-        SCENES[name].before(root)
-        return root
-
-    def play(self, name: str, root: Path, steps: Steps) -> Child:
-        """Run the verb in a process that dies where `steps` says."""
-
-        def verb() -> list[tuple[str, str]]:
-            steps.arm()
-            with MemoryStore.open(root, clock=clock) as store:
-                SCENES[name].run(store)
-            return steps.taken
-
-        return Child(verb)
-
-    def ends(self, name: str) -> tuple[dict[str, bytes], dict[str, bytes], list[tuple[str, str]]]:
-        """The files before the verb, after it, and the steps in between."""
-        root = self.set(name)
-        before = memory_files(root)
-        steps = self.play(name, root, Steps()).result()
-        return before, memory_files(root), steps
+def before(name: str, root: Path) -> None:
+    """Set the scene of a verb up."""
+    base(root)
+    SCENES[name].before(root)
 
 
 @pytest.fixture
 def stage(quick: Path) -> Stage:
-    return Stage(quick)
+    return Stage(quick, before, lambda name, store: SCENES[name].run(store))
 
 
 def crash_everywhere(stage: Stage, name: str) -> int:
